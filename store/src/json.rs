@@ -1,0 +1,211 @@
+//! JSON values that remember the bytes they were read from.
+//!
+//! Evidence is handed back as delivered, so a nested value must be available
+//! as its own slice of the record, and a number as the digits that were
+//! written (`1.10`, integers beyond 2^53). `serde_json::Value` loses both;
+//! this tree borrows them. Strings are unescaped only where they had escapes.
+
+use std::borrow::Cow;
+
+use jiter::{Jiter, Peek};
+
+/// How deep a record may nest. CloudTrail's own limit of 1 MB and 100 kB
+/// parameters stays far below; the bound keeps recursion off the stack's end.
+pub const DEPTH_MAX: usize = 128;
+
+/// A value and the slice of the record that holds it.
+#[derive(Debug, Clone)]
+pub struct Json<'a> {
+    pub raw: &'a str,
+    pub kind: Kind<'a>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Kind<'a> {
+    Null,
+    Bool(bool),
+    /// The digits are [`Json::raw`].
+    Number,
+    String(Cow<'a, str>),
+    Array(Vec<Json<'a>>),
+    /// Members in the order delivered, repeated keys included.
+    Object(Vec<(Cow<'a, str>, Json<'a>)>),
+}
+
+/// Why bytes are not one JSON value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    #[error("not UTF-8 at byte {offset}")]
+    NotUtf8 { offset: usize },
+    #[error("{reason} at byte {offset}")]
+    Syntax { offset: usize, reason: String },
+    #[error("nested deeper than {DEPTH_MAX} levels at byte {offset}")]
+    TooDeep { offset: usize },
+}
+
+impl<'a> Json<'a> {
+    /// Reads exactly one value.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, JsonError> {
+        let text = std::str::from_utf8(bytes).map_err(|e| JsonError::NotUtf8 {
+            offset: e.valid_up_to(),
+        })?;
+        let mut reader = Jiter::new(bytes);
+        let peek = reader.peek().map_err(|e| syntax(&e))?;
+        let value = read(&mut reader, peek, text, 0)?;
+        reader.finish().map_err(|e| syntax(&e))?;
+        Ok(value)
+    }
+
+    /// The member of an object; of a repeated key the last, as JSON readers
+    /// commonly take it (RFC 8259 §4).
+    pub fn get(&self, key: &str) -> Option<&Json<'a>> {
+        match &self.kind {
+            Kind::Object(members) => members.iter().rev().find(|(k, _)| k == key).map(|(_, v)| v),
+            _ => None,
+        }
+    }
+
+    pub fn is_null(&self) -> bool {
+        matches!(self.kind, Kind::Null)
+    }
+
+    /// The value as text: a string as it is, a number as written, `true` or
+    /// `false`, a container as its JSON; null has none.
+    pub fn text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Null => None,
+            Kind::String(text) => Some(text),
+            Kind::Bool(true) => Some("true"),
+            Kind::Bool(false) => Some("false"),
+            Kind::Number | Kind::Array(_) | Kind::Object(_) => Some(self.raw),
+        }
+    }
+
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::String(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+fn syntax(error: &jiter::JiterError) -> JsonError {
+    JsonError::Syntax {
+        offset: error.index,
+        reason: error.error_type.to_string(),
+    }
+}
+
+fn read<'a>(
+    reader: &mut Jiter<'a>,
+    peek: Peek,
+    text: &'a str,
+    depth: usize,
+) -> Result<Json<'a>, JsonError> {
+    let start = reader.current_index();
+    if depth >= DEPTH_MAX {
+        return Err(JsonError::TooDeep { offset: start });
+    }
+    let kind = match peek {
+        Peek::Null => {
+            reader.known_null().map_err(|e| syntax(&e))?;
+            Kind::Null
+        }
+        Peek::True | Peek::False => {
+            Kind::Bool(reader.known_bool(peek).map_err(|e| syntax(&e))?)
+        }
+        Peek::String => {
+            reader.known_str().map_err(|e| syntax(&e))?;
+            Kind::String(unescape(
+                text.get(start + 1..reader.current_index().saturating_sub(1))
+                    .unwrap_or_default(),
+            ))
+        }
+        Peek::Array => {
+            let mut elements = Vec::new();
+            let mut next = reader.known_array().map_err(|e| syntax(&e))?;
+            while let Some(peek) = next {
+                elements.push(read(reader, peek, text, depth + 1)?);
+                next = reader.array_step().map_err(|e| syntax(&e))?;
+            }
+            Kind::Array(elements)
+        }
+        Peek::Object => {
+            let mut members = Vec::new();
+            let mut key = own_key(reader.known_object().map_err(|e| syntax(&e))?);
+            while let Some(name) = key {
+                let peek = reader.peek().map_err(|e| syntax(&e))?;
+                members.push((name, read(reader, peek, text, depth + 1)?));
+                key = own_key(reader.next_key().map_err(|e| syntax(&e))?);
+            }
+            Kind::Object(members)
+        }
+        number => {
+            reader
+                .known_number_bytes(number)
+                .map_err(|e| syntax(&e))?;
+            Kind::Number
+        }
+    };
+    let raw = text.get(start..reader.current_index()).unwrap_or_default();
+    Ok(Json { raw, kind })
+}
+
+fn own_key<'a>(key: Option<&str>) -> Option<Cow<'a, str>> {
+    key.map(|k| Cow::Owned(k.to_owned()))
+}
+
+/// The text between the quotes of a string that the reader has accepted.
+fn unescape(quoted: &str) -> Cow<'_, str> {
+    if memchr::memchr(b'\\', quoted.as_bytes()).is_none() {
+        return Cow::Borrowed(quoted);
+    }
+    let with_quotes = format!("\"{quoted}\"");
+    let unescaped = Jiter::new(with_quotes.as_bytes())
+        .next_str()
+        .map(str::to_owned)
+        .unwrap_or_else(|_| quoted.to_owned());
+    Cow::Owned(unescaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_keep_their_bytes() {
+        let record = br#" {"a": {"n": 1.10, "big": 123456789012345678901234567890}, "s": "q\"\u00e9", "a": [ ] } "#;
+        let json = Json::parse(record).expect("valid");
+        assert_eq!(json.get("s").and_then(Json::text), Some("q\"é"));
+        assert_eq!(json.get("a").map(|v| v.raw), Some("[ ]"), "the last of a repeated key");
+        let Kind::Object(members) = &json.kind else {
+            panic!("an object")
+        };
+        assert_eq!(members[0].1.get("n").map(|v| v.raw), Some("1.10"));
+        assert_eq!(
+            members[0].1.get("big").and_then(Json::text),
+            Some("123456789012345678901234567890")
+        );
+    }
+
+    #[test]
+    fn bad_input_is_refused_with_its_place() {
+        assert_eq!(
+            Json::parse(b"{\"a\": \xff}"),
+            Err(JsonError::NotUtf8 { offset: 6 }).map_err(|e| e)
+        );
+        assert!(matches!(Json::parse(b"{\"a\": 1"), Err(JsonError::Syntax { .. })));
+        assert!(matches!(Json::parse(b"{} x"), Err(JsonError::Syntax { .. })));
+        let deep = "[".repeat(1000) + &"]".repeat(1000);
+        assert!(matches!(
+            Json::parse(deep.as_bytes()),
+            Err(JsonError::TooDeep { .. })
+        ));
+    }
+
+    impl PartialEq for Json<'_> {
+        fn eq(&self, other: &Self) -> bool {
+            self.raw == other.raw
+        }
+    }
+}
