@@ -1,0 +1,328 @@
+//! RocksDB, for everyone else: the only file that names it.
+//!
+//! One process opens the directory for writing; any number of others open it as
+//! secondaries beside it and follow the writer's log. Every write is synced:
+//! what a caller was told is durable is.
+
+use std::path::{Path, PathBuf};
+
+use rocksdb::{
+    BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBCompressionType,
+    DBWithThreadMode, IngestExternalFileOptions, IteratorMode, MultiThreaded, Options, ReadOptions,
+    SstFileWriter, WriteBatch, WriteOptions,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+use super::columns::Column;
+
+type RocksDb = DBWithThreadMode<MultiThreaded>;
+
+/// A read or write that the disk or RocksDB refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KvError {
+    #[error("{operation} in {}: {source}", path.display())]
+    Io {
+        operation: &'static str,
+        path: PathBuf,
+        source: rocksdb::Error,
+    },
+    #[error("the {} entry {key} does not read: {reason}", column.name())]
+    Corrupt {
+        column: Column,
+        key: String,
+        reason: String,
+    },
+}
+
+/// The ordered store of one data directory.
+pub struct Db {
+    db: RocksDb,
+    path: PathBuf,
+    /// A secondary's own folder, for its log; removed with it.
+    scratch: Option<PathBuf>,
+}
+
+/// Puts and deletes that happen together or not at all.
+#[derive(Default)]
+pub struct Changes {
+    puts: Vec<(Column, Vec<u8>, Vec<u8>)>,
+    deletes: Vec<(Column, Vec<u8>)>,
+}
+
+impl Changes {
+    pub fn put(&mut self, column: Column, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        self.puts.push((column, key.into(), value.into()));
+    }
+
+    /// Puts an entry of the catalogue.
+    pub fn put_entry<T: Serialize>(&mut self, column: Column, key: impl Into<Vec<u8>>, entry: &T) {
+        let value = serde_json::to_vec(entry)
+            .expect("catalogue entries have text keys only, which JSON can always write");
+        self.put(column, key, value);
+    }
+
+    pub fn delete(&mut self, column: Column, key: impl Into<Vec<u8>>) {
+        self.deletes.push((column, key.into()));
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.puts.is_empty() && self.deletes.is_empty()
+    }
+}
+
+/// 64 KiB blocks: records repeat each other, and zstd sees more of them at a
+/// time than in RocksDB's default of 4 KiB.
+const EVENT_BLOCK_BYTES: usize = 64 << 10;
+const BLOCK_CACHE_BYTES: usize = 64 << 20;
+const SST_BYTES: u64 = 256 << 20;
+
+fn column_options(column: Column, cache: &Cache) -> Options {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    let mut options = Options::default();
+    if matches!(column, Column::Events | Column::Tail) {
+        table.set_block_size(EVENT_BLOCK_BYTES);
+        options.set_compression_type(DBCompressionType::Zstd);
+        options.set_target_file_size_base(SST_BYTES);
+        options.set_max_bytes_for_level_base(4 * SST_BYTES);
+        // Batches come in the order of time and barely overlap: there is little
+        // that a compaction of few files would gain.
+        options.set_level_zero_file_num_compaction_trigger(12);
+    }
+    options.set_block_based_table_factory(&table);
+    options
+}
+
+fn database_options() -> Options {
+    let mut options = Options::default();
+    options.set_max_background_jobs(2);
+    options.set_keep_log_file_num(4);
+    options.set_max_total_wal_size(64 << 20);
+    options
+}
+
+fn descriptors() -> Vec<ColumnFamilyDescriptor> {
+    let cache = Cache::new_lru_cache(BLOCK_CACHE_BYTES);
+    Column::ALL
+        .iter()
+        .map(|c| ColumnFamilyDescriptor::new(c.name(), column_options(*c, &cache)))
+        .collect()
+}
+
+impl Db {
+    /// Opens for reading and writing, and makes what is missing.
+    pub fn open_primary(path: &Path) -> Result<Self, KvError> {
+        let mut options = database_options();
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        let db = RocksDb::open_cf_descriptors(&options, path, descriptors())
+            .map_err(|source| io("opening for writing", path, source))?;
+        Ok(Self {
+            db,
+            path: path.to_owned(),
+            scratch: None,
+        })
+    }
+
+    /// Opens for reading beside a writer or without one. `scratch` is a folder
+    /// of this reader's own.
+    pub fn open_secondary(path: &Path, scratch: PathBuf) -> Result<Self, KvError> {
+        let mut options = database_options();
+        // A secondary has to hold the files that the writer may delete.
+        options.set_max_open_files(-1);
+        let db = RocksDb::open_cf_descriptors_as_secondary(
+            &options,
+            path,
+            &scratch,
+            descriptors(),
+        )
+        .map_err(|source| io("opening for reading", path, source))?;
+        Ok(Self {
+            db,
+            path: path.to_owned(),
+            scratch: Some(scratch),
+        })
+    }
+
+    /// Whether this is a reader beside a possible writer.
+    pub fn is_secondary(&self) -> bool {
+        self.scratch.is_some()
+    }
+
+    /// Takes in what the writer has written since.
+    pub fn catch_up(&self) -> Result<(), KvError> {
+        if !self.is_secondary() {
+            return Ok(());
+        }
+        self.db
+            .try_catch_up_with_primary()
+            .map_err(|source| io("following the writer", &self.path, source))
+    }
+
+    fn family(&self, column: Column) -> Arc<BoundColumnFamily<'_>> {
+        self.db
+            .cf_handle(column.name())
+            .expect("every family of Column::ALL is opened with the database")
+    }
+
+    pub fn get(&self, column: Column, key: &[u8]) -> Result<Option<Vec<u8>>, KvError> {
+        self.db
+            .get_cf(&self.family(column), key)
+            .map_err(|source| io("reading", &self.path, source))
+    }
+
+    /// The values of several keys, in their order.
+    pub fn get_many(
+        &self,
+        column: Column,
+        keys: &[Vec<u8>],
+    ) -> Result<Vec<Option<Vec<u8>>>, KvError> {
+        let family = self.family(column);
+        self.db
+            .batched_multi_get_cf(&family, keys, false)
+            .into_iter()
+            .map(|value| {
+                value
+                    .map(|v| v.map(|bytes| bytes.to_vec()))
+                    .map_err(|source| io("reading", &self.path, source))
+            })
+            .collect()
+    }
+
+    /// An entry of the catalogue.
+    pub fn entry<T: DeserializeOwned>(
+        &self,
+        column: Column,
+        key: &[u8],
+    ) -> Result<Option<T>, KvError> {
+        self.get(column, key)?
+            .map(|value| read_entry(column, key, &value))
+            .transpose()
+    }
+
+    /// All entries of a family, in the order of their keys.
+    pub fn entries<T: DeserializeOwned>(
+        &self,
+        column: Column,
+    ) -> Result<Vec<(Vec<u8>, T)>, KvError> {
+        self.range(column, &[], None)
+            .map(|pair| {
+                let (key, value) = pair?;
+                let entry = read_entry(column, &key, &value)?;
+                Ok((key.into_vec(), entry))
+            })
+            .collect()
+    }
+
+    /// Keys and values from `start` up to but not including `end`, in order.
+    pub fn range<'d>(
+        &'d self,
+        column: Column,
+        start: &[u8],
+        end: Option<&[u8]>,
+    ) -> impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), KvError>> + 'd {
+        let mut options = ReadOptions::default();
+        options.set_readahead_size(2 << 20);
+        if let Some(end) = end {
+            options.set_iterate_upper_bound(end.to_vec());
+        }
+        let mode = IteratorMode::From(start, rocksdb::Direction::Forward);
+        self.db
+            .iterator_cf_opt(&self.family(column), options, mode)
+            .map(|pair| pair.map_err(|source| io("reading", &self.path, source)))
+    }
+
+    /// Makes the changes, all or none, durable before it returns.
+    pub fn write(&self, changes: Changes) -> Result<(), KvError> {
+        let mut batch = WriteBatch::default();
+        for (column, key) in changes.deletes {
+            batch.delete_cf(&self.family(column), key);
+        }
+        for (column, key, value) in changes.puts {
+            batch.put_cf(&self.family(column), key, value);
+        }
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        self.db
+            .write_opt(batch, &options)
+            .map_err(|source| io("writing", &self.path, source))
+    }
+
+    /// Writes a file of ascending events at `path`, synced, for [`Self::ingest`].
+    ///
+    /// **Shape**: at least one pair; keys strictly ascending.
+    pub fn write_sst<'p>(
+        path: &Path,
+        pairs: impl IntoIterator<Item = (&'p [u8], &'p [u8])>,
+    ) -> Result<(), KvError> {
+        let cache = Cache::new_lru_cache(0);
+        let options = column_options(Column::Events, &cache);
+        let mut writer = SstFileWriter::create(&options);
+        let write = |writer: &mut SstFileWriter<'_>| {
+            writer.open(path)?;
+            for (key, value) in pairs {
+                writer.put(key, value)?;
+            }
+            writer.finish()
+        };
+        write(&mut writer).map_err(|source| io("writing events", path, source))
+    }
+
+    /// Takes a file of events in, durably; the file is moved.
+    pub fn ingest(&self, file: &Path) -> Result<(), KvError> {
+        let mut options = IngestExternalFileOptions::default();
+        options.set_move_files(true);
+        self.db
+            .ingest_external_file_cf_opts(&self.family(Column::Events), &options, vec![file])
+            .map_err(|source| io("taking events in from", file, source))
+    }
+
+    /// Reads every block of the column family's files and compares checksums.
+    pub fn verify_checksums(&self, column: Column) -> Result<u64, KvError> {
+        let mut options = ReadOptions::default();
+        options.set_verify_checksums(true);
+        options.fill_cache(false);
+        let mut n_pairs = 0;
+        for pair in self
+            .db
+            .iterator_cf_opt(&self.family(column), options, IteratorMode::Start)
+        {
+            pair.map_err(|source| io("verifying", &self.path, source))?;
+            n_pairs += 1;
+        }
+        Ok(n_pairs)
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        if let Some(scratch) = &self.scratch {
+            // Holds RocksDB's log of this reader only; nobody misses it, and
+            // nobody can be told here.
+            let _ = std::fs::remove_dir_all(scratch);
+        }
+    }
+}
+
+fn io(operation: &'static str, path: &Path, source: rocksdb::Error) -> KvError {
+    KvError::Io {
+        operation,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn read_entry<T: DeserializeOwned>(
+    column: Column,
+    key: &[u8],
+    value: &[u8],
+) -> Result<T, KvError> {
+    serde_json::from_slice(value).map_err(|e| KvError::Corrupt {
+        column,
+        key: key.escape_ascii().to_string(),
+        reason: e.to_string(),
+    })
+}
