@@ -1,0 +1,48 @@
+# The commands of the project. Each builds in the one release profile, so what
+# one has compiled serves the others; the target folder is outside of the clone
+# and can be shared by clones.
+#
+#   TARN_TARGET_DIR   the target folder [default: ~/.cache/tarn/target]
+
+export TARN_TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),$(HOME)/.cache/tarn/target)
+CARGO := scripts/cargo
+TARN := $(TARN_TARGET_DIR)/release/tarn
+
+.PHONY: help build install demo test test-guards bench fmt lint
+
+help:
+	@echo 'make demo         build, and show what Tarn does on sample logs'
+	@echo 'make test         run all tests'
+	@echo 'make build        build $(TARN)'
+	@echo 'make install      install tarn to ~/.cargo/bin'
+	@echo 'make test-guards  take each guard out, and see its test fail'
+	@echo 'make bench        run the benchmarks'
+	@echo 'make lint         what CI asks of the code besides its tests'
+
+build:
+	$(CARGO) build --release -p tarn-cli
+
+install:
+	$(CARGO) install --path cli --locked
+
+demo: build
+	$(TARN) demo
+
+# The binary comes first: the tests of the command line run it.
+test: build
+	$(CARGO) test --release --workspace
+
+# Each patch in tests/guards takes one guard out of the code; a test that is
+# named in the patch must then fail.
+test-guards:
+	tests/guards/run
+
+bench:
+	$(CARGO) bench -p tarn-benches
+
+fmt:
+	$(CARGO) fmt --all
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings

@@ -1,0 +1,177 @@
+//! The examples that close each command's `--help`.
+//!
+//! A reader learns a command from a line that works sooner than from its
+//! options, so each text goes from the first use to the uncommon one. They are
+//! apart from `args.rs` so that the shape there reads on.
+
+pub const TARN: &str = "\
+EXAMPLES
+  tarn demo                                  see it work on sample logs
+  tarn import ~/logs/AWSLogs                 take in a folder of CloudTrail logs
+  tarn search AKIAIOSFODNN7EXAMPLE -l        in which accounts was this key used?
+  tarn query                                 a shell with completion
+  tarn query 'stats count(*) by eventName | sort count(*) desc | limit 10'
+  tarn query \"SELECT eventTime, eventName FROM events WHERE errorCode = 'AccessDenied'\"
+
+EXIT STATUS
+  0 done, 1 failed, 2 wrong usage or a query that does not compile,
+  4 no rows (with -e), 130 interrupted";
+
+pub const IMPORT: &str = "\
+EXAMPLES
+  tarn import ~/logs/AWSLogs                 every log below the folder, of all accounts
+  tarn import 'logs/*/CloudTrail/us-east-1/2024/**/*.json.gz'
+  tarn import --since 2024-05-01 --until 2024-06-01 ~/logs
+  tarn import --account 111122223333 --region eu-west-1 ~/logs
+  aws cloudtrail lookup-events --output json | tarn import -
+  tarn import --watch ~/logs                 keep taking files as they arrive
+  tarn import --dry-run ~/logs               count only
+
+Taken, and recognised by content: CloudTrail files ({\"Records\":[...]}, gzip or
+plain), NDJSON, JSON arrays, single events, output of lookup-events, EventBridge
+and CloudWatch Logs envelopes, CSV results of CloudTrail Lake and Athena that
+have an eventJson column.
+
+Running the same import again reads only what is new, and nothing is stored
+twice. Exit status is 0 when every file could be read; see --strict.";
+
+pub const QUERY: &str = "\
+EXAMPLES
+  tarn query                                 a shell with completion and history
+  tarn query 'fields @timestamp, eventName, sourceIPAddress | filter errorCode like /Denied/ | limit 20'
+  tarn query --since 7d 'stats count(*) as calls by userIdentity.arn | sort calls desc'
+  tarn query \"SELECT eventName, count(*) FROM events GROUP BY 1 ORDER BY 2 DESC\"
+  tarn query -o csv -f report.sql > report.csv
+  tarn query -p user=alice \"SELECT * FROM events WHERE userIdentity.userName = '{{user}}'\"
+  tarn query -e --since 1h 'filter eventName = \"StopLogging\"' || echo 'logging was not stopped'
+  echo 'stats count(*) by awsRegion' | tarn query
+
+LANGUAGES
+  SELECT, WITH, FROM or ( begins SQL in CloudTrail Lake's dialect; an Insights
+  command, SOURCE or a | makes it Logs Insights QL; anything else is a search.
+  FROM takes the store's name, UUID or ARN, or `events` for the chosen store.
+  An empty FROM in a command line often means that the shell took the quotes:
+  put the query in single quotes, or -f FILE.
+
+TIMES
+  7d (ago), -24h@h (cut to the hour), now, 2024-05-01, 2024-05-01T10:00:00Z,
+  seconds or milliseconds since 1970. The end is exclusive; no zone means UTC.";
+
+pub const SEARCH: &str = "\
+EXAMPLES
+  tarn search AKIAIOSFODNN7EXAMPLE           every event that holds this key, newest first
+  tarn search -l 198.51.100.7                the accounts where this address was seen
+  tarn search -c --since 7d AccessDenied     how many
+  tarn search alice NOT ConsoleLogin
+  tarn search 'not authorized to perform'    an argument with blanks is a phrase
+  tarn search -o raw arn:aws:iam::111122223333:user/alice | jq .eventName
+
+Words are looked for in every string and number of an event; case does not
+matter. All words must occur. prefix* finds words that begin so.";
+
+pub const EVENTS_GET: &str = "\
+EXAMPLES
+  tarn events get 4997c1f2-5b5e-4b1c-8b1c-aaaaaaaaaaaa
+  tarn events get --pretty 4997c1f2-5b5e-4b1c-8b1c-aaaaaaaaaaaa
+
+One event a line, with the bytes that were delivered; line breaks between the
+values of an event become blanks, --pretty indents it. An id can name several
+events: other accounts' copies, and deliveries with different content. Exit
+status is 1 when an id is not found.";
+
+pub const FIELDS: &str = "\
+EXAMPLES
+  tarn fields                                every field that occurs
+  tarn fields bucket                         names that hold `bucket`
+  tarn fields 'requestParameters.*' --values the most frequent values of each
+  tarn fields --values=20 eventName
+
+Every field can be used by its name in both languages.";
+
+pub const COVERAGE: &str = "\
+EXAMPLES
+  tarn coverage                              each account and region: from when to when, days missing
+  tarn coverage --since 30d --days           day by day
+  tarn coverage -o csv > coverage.csv
+
+A gap is a day without events between the first and the last. The delay is how
+long after an event the file that brought it was delivered, by the time in the
+file's name.";
+
+pub const STORES_LIST: &str = "\
+EXAMPLES
+  tarn stores list
+  tarn stores list -o json";
+
+pub const STORES_CREATE: &str = r#"EXAMPLES
+  tarn stores create audit --retention 2557
+  tarn stores create writes --selectors '[{"Name": "management writes", "FieldSelectors": [
+      {"Field": "eventCategory", "Equals": ["Management"]}, {"Field": "readOnly", "Equals": ["false"]}]}]'
+  tarn stores create s3 --selectors @selectors.json
+  tarn import --store audit ~/logs
+
+Selectors have the form of the CloudTrail API, and decide what an import stores."#;
+
+pub const STORES_UPDATE: &str = "\
+EXAMPLES
+  tarn stores update audit --retention 365
+  tarn stores update audit --name audit-2024 --termination-protection on";
+
+pub const IMPORTS_LIST: &str = "\
+EXAMPLES
+  tarn imports list
+  tarn imports show                          the newest
+  tarn imports rejects 3                     what import 3 could not take, and why
+  tarn imports retry 3";
+
+pub const IMPORTS_REJECTS: &str = "\
+EXAMPLES
+  tarn imports rejects
+  tarn imports rejects 3 -o csv
+  tarn imports rejects --raw > rejected.ndjson";
+
+pub const IMPORTS_CONFLICTS: &str = "\
+EXAMPLES
+  tarn imports conflicts
+  tarn events get --pretty ID                look at both
+
+The same event delivered with different content is worth a look: all of them
+are kept, found and counted.";
+
+pub const CHECK: &str = "\
+EXAMPLES
+  tarn check
+  tarn check --store audit -o json
+
+Reads everything. Exit status is 1 when something is wrong. What can be built
+again is mended by `tarn reindex`.";
+
+pub const REINDEX: &str = "\
+EXAMPLES
+  tarn reindex
+  tarn reindex --store audit
+
+The stored events stay as they are. Queries go on meanwhile.";
+
+pub const GENERATE: &str = "\
+EXAMPLES
+  tarn generate --events 1000000 --out sample
+  tarn generate --events 5000 --out small --seed 3 --accounts 2
+  tarn generate --events 1000000 --events-per-file 100 --out large-files
+  tarn import sample
+
+The accounts are reserved numbers and every event carries a marker, so sample
+events cannot be taken for real ones.";
+
+pub const DEMO: &str = "\
+EXAMPLES
+  tarn demo
+  tarn demo --events 1000000
+
+Nothing is read from or written to your own data directory.";
+
+pub const COMPLETIONS: &str = "\
+EXAMPLES
+  tarn completions bash > ~/.local/share/bash-completion/completions/tarn
+  tarn completions zsh > ~/.zfunc/_tarn
+  tarn completions fish > ~/.config/fish/completions/tarn.fish";
