@@ -119,7 +119,8 @@ pub struct ConflictEntry {
     pub time_ms: i64,
     pub account: String,
     pub event_id: String,
-    pub source: String,
+    /// The file, as a number of the `sources` family.
+    pub source: u64,
     pub position: u32,
     /// The other one's place: batch and ordinal.
     pub other: (u64, u32),
@@ -183,8 +184,7 @@ pub struct RecordSums {
 
 impl RecordSums {
     pub fn balance(&self) -> bool {
-        self.seen
-            == self.stored + self.duplicates + self.filtered + self.expired + self.rejected
+        self.seen == self.stored + self.duplicates + self.filtered + self.expired + self.rejected
     }
 
     pub fn add(&mut self, other: &Self) {

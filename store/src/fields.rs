@@ -75,17 +75,32 @@ pub const FIELDS: &[KnownField] = &[
     field("userIdentity.userName", Text),
     field("userIdentity.sessionContext", Struct),
     field("userIdentity.sessionContext.attributes", Struct),
-    field("userIdentity.sessionContext.attributes.creationDate", Timestamp),
-    field("userIdentity.sessionContext.attributes.mfaAuthenticated", Text),
+    field(
+        "userIdentity.sessionContext.attributes.creationDate",
+        Timestamp,
+    ),
+    field(
+        "userIdentity.sessionContext.attributes.mfaAuthenticated",
+        Text,
+    ),
     field("userIdentity.sessionContext.sessionIssuer", Struct),
     field("userIdentity.sessionContext.sessionIssuer.type", Text),
-    field("userIdentity.sessionContext.sessionIssuer.principalId", Text),
+    field(
+        "userIdentity.sessionContext.sessionIssuer.principalId",
+        Text,
+    ),
     field("userIdentity.sessionContext.sessionIssuer.arn", Text),
     field("userIdentity.sessionContext.sessionIssuer.accountId", Text),
     field("userIdentity.sessionContext.sessionIssuer.userName", Text),
     field("userIdentity.sessionContext.webIdFederationData", Struct),
-    field("userIdentity.sessionContext.webIdFederationData.federatedProvider", Text),
-    field("userIdentity.sessionContext.webIdFederationData.attributes", Map),
+    field(
+        "userIdentity.sessionContext.webIdFederationData.federatedProvider",
+        Text,
+    ),
+    field(
+        "userIdentity.sessionContext.webIdFederationData.attributes",
+        Map,
+    ),
     field("userIdentity.sessionContext.sourceIdentity", Text),
     field("userIdentity.sessionContext.ec2RoleDelivery", Text),
     field("userIdentity.sessionContext.ec2IssuedInVpc", Text),
@@ -169,10 +184,12 @@ pub fn known(path: &str) -> Option<&'static KnownField> {
 
 /// The fields directly under a path; the top-level ones under the empty path.
 pub fn members(parent: &str) -> impl Iterator<Item = &'static KnownField> + '_ {
-    FIELDS.iter().filter(move |f| match f.path.rsplit_once('.') {
-        Some((above, _)) => above == parent,
-        None => parent.is_empty(),
-    })
+    FIELDS
+        .iter()
+        .filter(move |f| match f.path.rsplit_once('.') {
+            Some((above, _)) => above == parent,
+            None => parent.is_empty(),
+        })
 }
 
 impl KnownField {
@@ -237,7 +254,9 @@ pub fn spelled(lower: &str) -> Option<&'static str> {
     if lower == EVENT_JSON_CHECKSUM.to_lowercase() {
         return Some(EVENT_JSON_CHECKSUM);
     }
-    members("").map(|f| f.path).find(|p| p.eq_ignore_ascii_case(lower))
+    members("")
+        .map(|f| f.path)
+        .find(|p| p.eq_ignore_ascii_case(lower))
 }
 
 #[cfg(test)]
@@ -248,17 +267,28 @@ mod tests {
     fn parents_come_first_and_names_are_unique() {
         for (i, field) in FIELDS.iter().enumerate() {
             if let Some((parent, _)) = field.path.rsplit_once('.') {
-                assert!(FIELDS[..i].iter().any(|f| f.path == parent), "{}", field.path);
+                assert!(
+                    FIELDS[..i].iter().any(|f| f.path == parent),
+                    "{}",
+                    field.path
+                );
             }
-            assert!(!FIELDS[..i].iter().any(|f| f.path.eq_ignore_ascii_case(field.path)));
+            assert!(
+                !FIELDS[..i]
+                    .iter()
+                    .any(|f| f.path.eq_ignore_ascii_case(field.path))
+            );
         }
     }
 
     #[test]
     fn the_lake_schema_nests() {
         let schema = lake_schema();
-        let DataType::Struct(identity) =
-            schema.field_with_name("useridentity").expect("listed").data_type().clone()
+        let DataType::Struct(identity) = schema
+            .field_with_name("useridentity")
+            .expect("listed")
+            .data_type()
+            .clone()
         else {
             panic!("a struct")
         };

@@ -111,7 +111,10 @@ mod tests {
 
     #[test]
     fn any_element_and_positions() {
-        assert_eq!(show("resources.ARN", Arrays::Any).as_deref(), Some(r#"["a","b"]"#));
+        assert_eq!(
+            show("resources.ARN", Arrays::Any).as_deref(),
+            Some(r#"["a","b"]"#)
+        );
         assert_eq!(show("resources.ARN", Arrays::Exact), None);
         assert_eq!(show("resources.1.ARN", Arrays::Exact).as_deref(), Some("b"));
         assert_eq!(show("resources[0].ARN", Arrays::Any).as_deref(), Some("a"));
@@ -126,7 +129,10 @@ mod tests {
         let json = Json::parse(RECORD.as_bytes()).expect("valid");
         let names = FieldPath::parse("names");
         assert_eq!(tested(&json, &names, Arrays::Any), ["p", "q"]);
-        assert_eq!(tested(&json, &names, Arrays::Exact), [r#"["p",["q"],null]"#]);
+        assert_eq!(
+            tested(&json, &names, Arrays::Exact),
+            [r#"["p",["q"],null]"#]
+        );
         assert!(is_present(&json, &FieldPath::parse("empty"), Arrays::Any));
         assert!(tested(&json, &FieldPath::parse("empty"), Arrays::Any).is_empty());
         assert!(!is_present(&json, &FieldPath::parse("none"), Arrays::Any));

@@ -100,7 +100,10 @@ fn uuid_end(text: &str, start: usize) -> Option<usize> {
 }
 
 fn lower(run: &str) -> Cow<'_, str> {
-    if run.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) {
+    if run
+        .bytes()
+        .all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
+    {
         Cow::Borrowed(run)
     } else {
         Cow::Owned(run.to_lowercase())

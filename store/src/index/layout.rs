@@ -29,9 +29,9 @@ pub const PATHS_MAX: usize = 20_000;
 
 /// i64, every document: event time in milliseconds since 1970 UTC.
 pub const TIME: &str = "t";
-/// u64, every document: the batch of the event's key.
+/// i64, every document: the batch of the event's key.
 pub const BATCH: &str = "batch";
-/// u64, every document: the ordinal of the event's key.
+/// i64, every document: the ordinal of the event's key.
 pub const ORDINAL: &str = "ordinal";
 /// Text, documents with an account: the account of the event's key.
 pub const ACCOUNT: &str = "account";

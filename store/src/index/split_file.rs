@@ -168,7 +168,11 @@ impl SplitFile {
         }
         let end = (rest.len() - length) as u64;
         for section in &footer.sections {
-            if section.offset.checked_add(section.length).is_none_or(|e| e > end) {
+            if section
+                .offset
+                .checked_add(section.length)
+                .is_none_or(|e| e > end)
+            {
                 return Err(damaged(format!("section {} is outside", section.name)));
             }
         }
@@ -236,7 +240,10 @@ mod tests {
         let length = write(&path, &sections).expect("written");
         assert_eq!(length, std::fs::metadata(&path).expect("there").len());
         let split = SplitFile::open(&path).expect("opened");
-        assert_eq!(split.section("one").map(|b| b.to_vec()), Some(b"11".to_vec()));
+        assert_eq!(
+            split.section("one").map(|b| b.to_vec()),
+            Some(b"11".to_vec())
+        );
         assert!(split.section("three").is_none());
         split.verify().expect("whole");
 

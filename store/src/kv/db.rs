@@ -133,13 +133,8 @@ impl Db {
         let mut options = database_options();
         // A secondary has to hold the files that the writer may delete.
         options.set_max_open_files(-1);
-        let db = RocksDb::open_cf_descriptors_as_secondary(
-            &options,
-            path,
-            &scratch,
-            descriptors(),
-        )
-        .map_err(|source| io("opening for reading", path, source))?;
+        let db = RocksDb::open_cf_descriptors_as_secondary(&options, path, &scratch, descriptors())
+            .map_err(|source| io("opening for reading", path, source))?;
         Ok(Self {
             db,
             path: path.to_owned(),
@@ -254,9 +249,9 @@ impl Db {
     /// Writes a file of ascending events at `path`, synced, for [`Self::ingest`].
     ///
     /// **Shape**: at least one pair; keys strictly ascending.
-    pub fn write_sst<'p>(
+    pub fn write_sst(
         path: &Path,
-        pairs: impl IntoIterator<Item = (&'p [u8], &'p [u8])>,
+        pairs: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
     ) -> Result<(), KvError> {
         let cache = Cache::new_lru_cache(0);
         let options = column_options(Column::Events, &cache);
@@ -315,11 +310,7 @@ fn io(operation: &'static str, path: &Path, source: rocksdb::Error) -> KvError {
     }
 }
 
-fn read_entry<T: DeserializeOwned>(
-    column: Column,
-    key: &[u8],
-    value: &[u8],
-) -> Result<T, KvError> {
+fn read_entry<T: DeserializeOwned>(column: Column, key: &[u8], value: &[u8]) -> Result<T, KvError> {
     serde_json::from_slice(value).map_err(|e| KvError::Corrupt {
         column,
         key: key.escape_ascii().to_string(),

@@ -117,7 +117,10 @@ mod tests {
         };
         let bytes = StoredEvent::encode(&provenance, b"{}");
         let event = StoredEvent::decode(&bytes).expect("own value");
-        assert_eq!((event.provenance, event.record.as_slice()), (provenance, &b"{}"[..]));
+        assert_eq!(
+            (event.provenance, event.record.as_slice()),
+            (provenance, &b"{}"[..])
+        );
         assert!(StoredEvent::decode(&bytes[..20]).is_err());
         assert!(StoredEvent::decode(&[9; 40]).is_err(), "an unknown version");
         let tail = TailEvent {

@@ -1,8 +1,8 @@
 //! What a scan is asked, and what it says of itself.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 
@@ -10,7 +10,9 @@ use super::predicate::{Field, Predicate};
 use crate::fields;
 
 /// The number of a store in keys and catalogue entries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub struct StoreId(pub u32);
 
 /// Whose events a reader may see. There is no scan without one.

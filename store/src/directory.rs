@@ -1,0 +1,223 @@
+//! The data directory: what lies where, whose it is, and its format.
+//!
+//! ```text
+//! DIR/FORMAT       "tarn-data 1": the format of everything below
+//! DIR/LOCK         locked by the one process that writes
+//! DIR/owner.sock   where that process takes work from others (mode 0600)
+//! DIR/db/          RocksDB: events and the catalogue
+//! DIR/splits/      one file a split
+//! DIR/tmp/         spilled queries, files on their way, readers' logs (mode 0700)
+//! ```
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::kv::db::KvError;
+
+/// The format that this build writes, and the only one it reads.
+const FORMAT: &str = "tarn-data 1";
+
+/// Why a data directory could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    #[error("{operation} {}: {source}", path.display())]
+    Io {
+        operation: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error(
+        "there is no data directory at {}; `tarn import` makes one, `--data` or TARN_DATA names another",
+        path.display()
+    )]
+    Missing { path: PathBuf },
+    #[error(
+        "{} is not a Tarn data directory: it holds files, but no FORMAT", path.display()
+    )]
+    NotOurs { path: PathBuf },
+    #[error(
+        "{} has format {found:?}, this build reads {FORMAT:?}; use the version of tarn that wrote it",
+        path.display()
+    )]
+    Format { path: PathBuf, found: String },
+    #[error("{} is being written by another process", path.display())]
+    Owned { path: PathBuf },
+    #[error(transparent)]
+    Kv(#[from] KvError),
+}
+
+/// Paths inside a data directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    root: PathBuf,
+}
+
+impl Directory {
+    pub fn at(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn db(&self) -> PathBuf {
+        self.root.join("db")
+    }
+
+    pub fn splits(&self) -> PathBuf {
+        self.root.join("splits")
+    }
+
+    pub fn tmp(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.root.join("owner.sock")
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.root.join("LOCK")
+    }
+
+    fn format_file(&self) -> PathBuf {
+        self.root.join("FORMAT")
+    }
+
+    /// Refuses a directory of another format, or none.
+    pub fn check_format(&self) -> Result<(), OpenError> {
+        let path = self.format_file();
+        match fs::read_to_string(&path) {
+            Ok(found) if found.trim_end() == FORMAT => Ok(()),
+            Ok(found) => Err(OpenError::Format {
+                path: self.root.clone(),
+                found: found.trim_end().chars().take(80).collect(),
+            }),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(OpenError::Missing {
+                path: self.root.clone(),
+            }),
+            Err(source) => Err(OpenError::Io {
+                operation: "reading",
+                path,
+                source,
+            }),
+        }
+    }
+
+    /// Makes what is missing of an empty or new directory.
+    pub fn create(&self) -> Result<(), OpenError> {
+        let root = &self.root;
+        create_private(root)?;
+        if !self.format_file().exists() {
+            let mut entries = fs::read_dir(root).map_err(|e| failed("listing", root, e))?;
+            // A directory whose creation was interrupted holds our own names only.
+            let is_foreign = entries.any(|entry| {
+                entry.is_ok_and(|e| {
+                    !["db", "splits", "tmp", "LOCK", "FORMAT.new"]
+                        .iter()
+                        .any(|name| e.file_name() == *name)
+                })
+            });
+            if is_foreign {
+                return Err(OpenError::NotOurs { path: root.clone() });
+            }
+        }
+        for folder in [self.db(), self.splits(), self.tmp()] {
+            create_private(&folder)?;
+        }
+        if !self.format_file().exists() {
+            let new = root.join("FORMAT.new");
+            fs::write(&new, format!("{FORMAT}\n")).map_err(|e| failed("writing", &new, e))?;
+            sync(&new)?;
+            fs::rename(&new, self.format_file()).map_err(|e| failed("renaming", &new, e))?;
+            sync(root)?;
+        }
+        self.check_format()
+    }
+
+    /// Takes the directory for writing; it is free again when the file is
+    /// dropped, however the process ends.
+    pub fn lock(&self) -> Result<File, OpenError> {
+        let path = self.lock_file();
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|e| failed("opening", &path, e))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Owned {
+                path: self.root.clone(),
+            }),
+            Err(e) => Err(failed("locking", &path, e.into())),
+        }
+    }
+}
+
+fn create_private(folder: &Path) -> Result<(), OpenError> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .and_then(|()| fs::set_permissions(folder, fs::Permissions::from_mode(0o700)))
+        .map_err(|e| failed("creating", folder, e))
+}
+
+fn sync(path: &Path) -> Result<(), OpenError> {
+    File::open(path)
+        .and_then(|f| f.sync_all())
+        .map_err(|e| failed("syncing", path, e))
+}
+
+fn failed(operation: &'static str, path: &Path, source: io::Error) -> OpenError {
+    OpenError::Io {
+        operation,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_format_opens() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let directory = Directory::at(&dir.path().join("new/data"));
+        assert!(matches!(
+            directory.check_format(),
+            Err(OpenError::Missing { .. })
+        ));
+        directory.create().expect("created");
+        directory.create().expect("nothing to do");
+        fs::write(directory.root().join("FORMAT"), "tarn-data 99\n").expect("written");
+        assert!(matches!(directory.create(), Err(OpenError::Format { .. })));
+
+        let foreign = Directory::at(dir.path());
+        assert!(matches!(foreign.create(), Err(OpenError::NotOurs { .. })));
+    }
+
+    #[test]
+    fn one_writer() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let directory = Directory::at(dir.path());
+        directory.create().expect("created");
+        let held = directory.lock().expect("free");
+        assert!(matches!(directory.lock(), Err(OpenError::Owned { .. })));
+        drop(held);
+        directory.lock().expect("free again");
+    }
+}

@@ -1,0 +1,246 @@
+//! Events that become durable and visible together: collected, put in order,
+//! rid of repetitions among themselves.
+
+use std::ops::Range;
+
+use crate::catalog::{FileEntry, RecordSums, RejectEntry};
+use crate::content;
+use crate::event::EventHeader;
+use crate::json::Json;
+use crate::kv::value::Provenance;
+
+/// A record that is an event, on its way.
+#[derive(Debug, Clone)]
+pub struct Arrived {
+    pub header: EventHeader,
+    /// The account of the event; empty where there is none.
+    pub account: String,
+    pub provenance: Provenance,
+    record: Range<usize>,
+}
+
+/// A file that is through once the batch is published.
+#[derive(Debug, Clone)]
+pub struct FinishedFile {
+    /// Its key in the `files` family.
+    pub key: Vec<u8>,
+    pub entry: FileEntry,
+}
+
+/// An event that is kept beside another of the same identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// Index into [`Batch::events`] after [`Batch::put_in_order`].
+    pub event: usize,
+    pub other: Other,
+}
+
+/// The event that a conflict is with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Other {
+    /// In the same batch, by index.
+    Here(usize),
+    /// Published before, by batch and ordinal.
+    Published(u64, u32),
+}
+
+/// Records collected for one commit.
+#[derive(Debug, Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    pub events: Vec<Arrived>,
+    pub conflicts: Vec<Conflict>,
+    pub files: Vec<FinishedFile>,
+    pub rejects: Vec<RejectEntry>,
+    pub sums: RecordSums,
+}
+
+impl Batch {
+    /// Bytes of the records held.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.files.is_empty() && self.rejects.is_empty()
+    }
+
+    pub fn push(
+        &mut self,
+        header: EventHeader,
+        account: String,
+        provenance: Provenance,
+        record: &[u8],
+    ) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(record);
+        self.events.push(Arrived {
+            header,
+            account,
+            provenance,
+            record: start..self.bytes.len(),
+        });
+    }
+
+    /// The record of an event, as delivered.
+    pub fn record(&self, event: &Arrived) -> &[u8] {
+        self.bytes.get(event.record.clone()).unwrap_or_default()
+    }
+
+    /// Sorts by time, account, identity and arrival; drops repetitions and
+    /// notes conflicts. Of equal events the first that arrived stays.
+    pub fn put_in_order(&mut self) {
+        // Arrival order is the order of `events`; the sort is stable.
+        self.events.sort_by(|a, b| {
+            let (ours, theirs) = (&a.header, &b.header);
+            (ours.time_ms, &a.account, ours.identity).cmp(&(
+                theirs.time_ms,
+                &b.account,
+                theirs.identity,
+            ))
+        });
+        let mut kept: Vec<Arrived> = Vec::with_capacity(self.events.len());
+        let mut conflicts = Vec::new();
+        for event in std::mem::take(&mut self.events) {
+            let same_identity = kept
+                .iter()
+                .enumerate()
+                .rev()
+                .take_while(|(_, k)| {
+                    k.header.time_ms == event.header.time_ms
+                        && k.account == event.account
+                        && k.header.identity == event.header.identity
+                })
+                .filter(|(_, k)| k.header.event_id == event.header.event_id);
+            let mut is_duplicate = false;
+            let mut conflict = None;
+            for (i, other) in same_identity {
+                if same_content(self.record(other), self.record(&event)) {
+                    is_duplicate = true;
+                    break;
+                }
+                // Without an eventID only equal content makes two records one.
+                if event.header.event_id.is_some() {
+                    conflict = Some(Other::Here(i));
+                }
+            }
+            if is_duplicate {
+                self.sums.duplicates += 1;
+                continue;
+            }
+            if let Some(other) = conflict {
+                conflicts.push(Conflict {
+                    event: kept.len(),
+                    other,
+                });
+            }
+            kept.push(event);
+        }
+        self.events = kept;
+        self.conflicts = conflicts;
+    }
+
+    /// Notes conflicts, one an event.
+    pub fn add_conflicts(&mut self, conflicts: Vec<Conflict>) {
+        self.conflicts.extend(conflicts);
+        self.conflicts.sort_by_key(|c| c.event);
+        self.conflicts.dedup_by_key(|c| c.event);
+    }
+
+    /// Drops the events at the indexes, and conflicts that they were part of.
+    pub fn drop_duplicates(&mut self, indexes: &[usize]) {
+        if indexes.is_empty() {
+            return;
+        }
+        let is_dropped = |i: &usize| indexes.binary_search(i).is_ok();
+        let moved = |i: usize| i - indexes.partition_point(|d| *d < i);
+        self.sums.duplicates += indexes.len() as u64;
+        let mut at = 0;
+        self.events.retain(|_| {
+            at += 1;
+            !is_dropped(&(at - 1))
+        });
+        let conflicts = std::mem::take(&mut self.conflicts);
+        self.conflicts = conflicts
+            .into_iter()
+            .filter(|c| !is_dropped(&c.event))
+            .filter(|c| !matches!(c.other, Other::Here(other) if is_dropped(&other)))
+            .map(|c| Conflict {
+                event: moved(c.event),
+                other: match c.other {
+                    Other::Here(other) => Other::Here(moved(other)),
+                    published => published,
+                },
+            })
+            .collect();
+    }
+}
+
+/// Whether two records hold the same JSON value.
+pub fn same_content(a: &[u8], b: &[u8]) -> bool {
+    if a == b {
+        return true;
+    }
+    match (Json::parse(a), Json::parse(b)) {
+        (Ok(a), Ok(b)) => content::canonical(&a) == content::canonical(&b),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(records: &[&str]) -> Batch {
+        let mut batch = Batch::default();
+        for (position, record) in records.iter().enumerate() {
+            let header = EventHeader::read(record.as_bytes()).expect("an event");
+            let provenance = Provenance {
+                import: 1,
+                source: 1,
+                position: position as u32,
+                arrived_ms: 0,
+            };
+            batch.push(header, String::new(), provenance, record.as_bytes());
+        }
+        batch
+    }
+
+    #[test]
+    fn repetitions_go_and_conflicts_stay() {
+        let mut batch = batch(&[
+            r#"{"eventTime":"2024-01-01T00:00:01Z","eventID":"b","x":1}"#,
+            r#"{"eventTime":"2024-01-01T00:00:00Z","eventID":"a","x":1}"#,
+            r#"{"eventTime":"2024-01-01T00:00:00Z", "x":1, "eventID":"a"}"#,
+            r#"{"eventTime":"2024-01-01T00:00:00Z","eventID":"a","x":2}"#,
+            r#"{"eventTime":"2024-01-01T00:00:00Z","x":3}"#,
+            r#"{"x":3,"eventTime":"2024-01-01T00:00:00Z"}"#,
+        ]);
+        batch.put_in_order();
+        assert_eq!(batch.sums.duplicates, 2);
+        assert_eq!(batch.events.len(), 4);
+        assert_eq!(batch.conflicts.len(), 1);
+        let conflict = &batch.conflicts[0];
+        assert_eq!(
+            batch.events[conflict.event].header.event_id.as_deref(),
+            Some("a")
+        );
+        let first = batch
+            .events
+            .iter()
+            .find(|e| e.header.event_id.as_deref() == Some("a"));
+        assert_eq!(
+            first.map(|e| e.provenance.position),
+            Some(1),
+            "the bytes first delivered are kept"
+        );
+
+        let Other::Here(other) = conflict.other else {
+            panic!("in the same batch")
+        };
+        let dropped = other.min(conflict.event);
+        batch.drop_duplicates(&[dropped]);
+        assert_eq!(batch.events.len(), 3);
+        assert!(batch.conflicts.is_empty());
+    }
+}

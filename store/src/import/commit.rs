@@ -1,0 +1,332 @@
+//! A batch becomes durable, then visible: intent, events, split, publish.
+//!
+//! ```text
+//! intent ─sync→ events (ingested SST) ─sync→ split file ─sync→ publish: batch,
+//! split, files, rejects, conflicts; intent gone ─ one synced write
+//! ```
+//!
+//! A crash before the last write leaves an intent, and recovery undoes the
+//! whole batch; after it the batch is there whole.
+
+use std::fs;
+use std::sync::Arc;
+
+use super::batch::{Batch, Conflict, Other};
+use super::dedup::OpenSplit;
+use super::{ImportError, dedup, tail};
+use crate::catalog::{BatchEntry, ConflictEntry, Intent, RecordSums, SourceEntry, SplitEntry};
+use crate::catalogue::Mark;
+use crate::index::split_file;
+use crate::index::writer::{BuiltSplit, Document, SplitBuilder};
+use crate::json::Json;
+use crate::kv::columns::Column;
+use crate::kv::db::{Changes, Db};
+use crate::kv::keys::EventKey;
+use crate::kv::value::StoredEvent;
+use crate::scan::{StoreId, TimeRange};
+use crate::writer::Core;
+
+/// What a batch is committed for.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    pub store: StoreId,
+    pub import: u64,
+    /// The events are those of the store's tail, which holds them until the
+    /// batch is published.
+    pub is_seal: bool,
+}
+
+/// Files that records came from and that are named in `sources` for the first
+/// time.
+pub type NewSources = Vec<(u64, SourceEntry)>;
+
+/// Commits a batch. When it returns, the batch's events survive any crash and
+/// every new snapshot shows them; its files are done.
+///
+/// `also` joins the publishing write: what must become true with the batch.
+/// Returns the sums of the batch's records.
+pub fn commit(
+    core: &Core,
+    target: Target,
+    mut batch: Batch,
+    sources: NewSources,
+    also: Changes,
+) -> Result<RecordSums, ImportError> {
+    batch.put_in_order();
+    let mark = core.catalogue.lock().mark();
+    let committed = commit_marked(core, target, &mut batch, sources, also, mark);
+    core.catalogue.lock().release(mark);
+    committed
+}
+
+fn commit_marked(
+    core: &Core,
+    target: Target,
+    batch: &mut Batch,
+    sources: NewSources,
+    also: Changes,
+    mark: Mark,
+) -> Result<RecordSums, ImportError> {
+    let db = &core.db;
+    drop_published(core, target.store, batch)?;
+    let Some(time) = time_of(batch) else {
+        let mut changes = also;
+        name_sources(&mut changes, sources);
+        finish_files(&mut changes, batch, core, target.import)?;
+        core.write(changes)?;
+        return Ok(batch.sums);
+    };
+
+    let number = core.numbers.next(db)?;
+    let split = core.numbers.next(db)?;
+    let mut intent = Changes::default();
+    name_sources(&mut intent, sources);
+    intent.put_entry(
+        Column::Intents,
+        number.to_be_bytes(),
+        &Intent {
+            store: target.store,
+            split,
+            time_min_ms: time.start_ms,
+            time_max_ms: time.end_ms - 1,
+        },
+    );
+    core.write(intent)?;
+    core.step("intent written");
+
+    let staged = core.directory.tmp().join(format!("{number:016x}.sst"));
+    write_events(&staged, target.store, number, batch)?;
+    core.step("events staged");
+    let split_path = core.directory.splits().join(SplitEntry::file_name(split));
+    let built = build_split(core, &split_path, number, batch)?;
+    core.step("split written");
+    db.ingest(&staged)?;
+    // A link keeps the file's second name; RocksDB removes it when it can.
+    let _ = fs::remove_file(&staged);
+    core.step("events ingested");
+    publish(core, target, batch, number, split, built, also, mark)
+}
+
+/// Drops the events that are published already, and notes conflicts with those
+/// that are.
+fn drop_published(core: &Core, store: StoreId, batch: &mut Batch) -> Result<(), ImportError> {
+    let Some(time) = time_of(batch) else {
+        return Ok(());
+    };
+    let overlapping = core.catalogue.lock().overlapping(store, time);
+    let found = dedup::find(&core.db, store, batch, &core.open_splits(&overlapping)?)?;
+    batch.add_conflicts(found.conflicts);
+    batch.drop_duplicates(&found.duplicates);
+    Ok(())
+}
+
+pub(super) fn time_of(batch: &Batch) -> Option<TimeRange> {
+    let first = batch.events.first()?.header.time_ms;
+    let last = batch.events.last()?.header.time_ms;
+    Some(TimeRange {
+        start_ms: first,
+        end_ms: last.saturating_add(1),
+    })
+}
+
+pub(super) fn name_sources(changes: &mut Changes, sources: NewSources) {
+    for (number, source) in sources {
+        changes.put_entry(Column::Sources, number.to_be_bytes(), &source);
+    }
+}
+
+fn write_events(
+    path: &std::path::Path,
+    store: StoreId,
+    number: u64,
+    batch: &Batch,
+) -> Result<(), ImportError> {
+    let pairs = batch.events.iter().zip(0..).map(|(event, ordinal)| {
+        let key = EventKey {
+            store,
+            time_ms: event.header.time_ms,
+            account: event.account.clone(),
+            batch: number,
+            ordinal,
+        };
+        let value = StoredEvent::encode(&event.provenance, batch.record(event));
+        (key.encode(), value)
+    });
+    Db::write_sst(path, pairs)?;
+    Ok(())
+}
+
+fn build_split(
+    core: &Core,
+    path: &std::path::Path,
+    number: u64,
+    batch: &Batch,
+) -> Result<BuiltSplit, ImportError> {
+    let mut builder = SplitBuilder::new(path, core.options.index_bytes())?;
+    for (event, ordinal) in batch.events.iter().zip(0..) {
+        let record = batch.record(event);
+        let json = Json::parse(record).map_err(|reason| ImportError::Unreadable {
+            source_number: event.provenance.source,
+            position: event.provenance.position,
+            reason,
+        })?;
+        builder.add(&Document {
+            time_ms: event.header.time_ms,
+            account: &event.account,
+            batch: number,
+            ordinal,
+            identity: event.header.identity,
+            region: event.header.region.as_deref(),
+            json: &json,
+        })?;
+    }
+    Ok(builder.finish()?)
+}
+
+/// The serial step: whether each event is new is settled against what was
+/// published in the meantime, and everything of the batch appears in one write.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "one call site; a struct would name each once more"
+)]
+fn publish(
+    core: &Core,
+    target: Target,
+    batch: &mut Batch,
+    number: u64,
+    split: u64,
+    built: BuiltSplit,
+    also: Changes,
+    mark: Mark,
+) -> Result<RecordSums, ImportError> {
+    let _one_at_a_time = core.publishing.lock();
+    let time = TimeRange {
+        start_ms: built.time_min_ms,
+        end_ms: built.time_max_ms.saturating_add(1),
+    };
+    let since = core.catalogue.lock().since(mark, target.store, time);
+    let mut late = dedup::find(&core.db, target.store, batch, &core.open_splits(&since)?)?;
+    if !target.is_seal {
+        late.duplicates
+            .extend(tail::held(core, target.store, batch)?);
+        late.duplicates.sort_unstable();
+        late.duplicates.dedup();
+    }
+    let dead: Vec<u32> = late.duplicates.iter().map(|i| *i as u32).collect();
+    batch.sums.duplicates += dead.len() as u64;
+    batch.sums.stored += u64::from(built.n_docs) - dead.len() as u64;
+    batch.add_conflicts(late.conflicts);
+    batch
+        .conflicts
+        .retain(|c| late.duplicates.binary_search(&c.event).is_err());
+    batch.sums.conflicts += batch.conflicts.len() as u64;
+
+    let entry = SplitEntry {
+        id: split,
+        store: target.store,
+        version: split_file::VERSION,
+        n_docs: built.n_docs,
+        bytes: built.bytes,
+        time_min_ms: built.time_min_ms,
+        time_max_ms: built.time_max_ms,
+        sorted: built.sorted,
+        accounts: built.accounts,
+        regions: built.regions,
+        dead: dead.clone(),
+        batches: vec![number],
+    };
+    let mut changes = also;
+    changes.put_entry(Column::Splits, split.to_be_bytes(), &entry);
+    changes.put_entry(
+        Column::Batches,
+        number.to_be_bytes(),
+        &BatchEntry {
+            store: target.store,
+            import: target.import,
+            n_events: built.n_docs,
+            time_min_ms: built.time_min_ms,
+            time_max_ms: built.time_max_ms,
+            dead,
+        },
+    );
+    changes.delete(Column::Intents, number.to_be_bytes());
+    for conflict in &batch.conflicts {
+        put_conflict(&mut changes, target, number, batch, conflict);
+    }
+    finish_files(&mut changes, batch, core, target.import)?;
+    core.write(changes)?;
+    core.step("published");
+    core.catalogue.lock().add_new(entry);
+    Ok(batch.sums)
+}
+
+fn put_conflict(
+    changes: &mut Changes,
+    target: Target,
+    number: u64,
+    batch: &Batch,
+    conflict: &Conflict,
+) {
+    let event = &batch.events[conflict.event];
+    let mut key = target.store.0.to_be_bytes().to_vec();
+    key.extend_from_slice(&number.to_be_bytes());
+    key.extend_from_slice(&(conflict.event as u32).to_be_bytes());
+    changes.put_entry(
+        Column::Conflicts,
+        key,
+        &ConflictEntry {
+            import: target.import,
+            time_ms: event.header.time_ms,
+            account: event.account.clone(),
+            event_id: event.header.event_id.clone().unwrap_or_default(),
+            source: event.provenance.source,
+            position: event.provenance.position,
+            other: match conflict.other {
+                Other::Here(other) => (number, other as u32),
+                Other::Published(batch, ordinal) => (batch, ordinal),
+            },
+        },
+    );
+}
+
+pub(super) fn finish_files(
+    changes: &mut Changes,
+    batch: &Batch,
+    core: &Core,
+    import: u64,
+) -> Result<(), ImportError> {
+    for file in &batch.files {
+        changes.put_entry(Column::Files, file.key.clone(), &file.entry);
+    }
+    for reject in &batch.rejects {
+        let mut key = import.to_be_bytes().to_vec();
+        key.extend_from_slice(&core.numbers.next(&core.db)?.to_be_bytes());
+        changes.put_entry(Column::Rejects, key, reject);
+    }
+    Ok(())
+}
+
+impl Core {
+    /// Readers of splits, opened once and shared.
+    pub(crate) fn open_splits(
+        &self,
+        splits: &[Arc<SplitEntry>],
+    ) -> Result<Vec<OpenSplit>, ImportError> {
+        let mut opened = Vec::with_capacity(splits.len());
+        for split in splits {
+            let slot = self.cache.slot(&self.directory.splits(), split.id);
+            let reader = slot.open()?;
+            opened.push((Arc::clone(split), reader));
+        }
+        Ok(opened)
+    }
+}
+
+/// What [`commit`] would count, with nothing written.
+pub fn try_out(core: &Core, target: Target, mut batch: Batch) -> Result<RecordSums, ImportError> {
+    batch.put_in_order();
+    drop_published(core, target.store, &mut batch)?;
+    batch.sums.stored += batch.events.len() as u64;
+    batch.sums.conflicts += batch.conflicts.len() as u64;
+    Ok(batch.sums)
+}

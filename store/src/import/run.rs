@@ -1,0 +1,588 @@
+//! One import: workers over files, batches over workers.
+//!
+//! Each worker takes the next file, so that all of them work in the same span
+//! of time, and fills a batch of its own until it is large enough. A worker
+//! that has more (one file of 2 GB) hands a full batch to one that has nothing
+//! left to read, and reads on.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use parking_lot::Mutex;
+
+use super::batch::{Batch, FinishedFile};
+use super::commit::{self, NewSources, Target};
+use super::decode::{self, DecodeLimits, Item, SourceHints};
+use super::discover::{self, DiscoverOptions, SourceFile};
+use super::select::Selectors;
+use super::{ImportError, ImportProgress, ImportRequest, ImportSummary, tail};
+use crate::catalog::{
+    FileEntry, FileKind, FileSums, ImportEntry, ImportStatus, RecordSums, RejectEntry, SourceEntry,
+};
+use crate::data_store::EventDataStore;
+use crate::event::EventHeader;
+use crate::json::Json;
+use crate::kv::columns::Column;
+use crate::kv::db::Changes;
+use crate::kv::keys::push_text;
+use crate::kv::value::Provenance;
+use crate::path::{Arrays, FieldPath};
+use crate::resolve;
+use crate::scan::{Cancel, StoreId};
+use crate::writer::Core;
+
+/// A rejected record keeps at most so many of its bytes.
+const REJECT_BYTES_MAX: usize = 64 << 10;
+/// A batch that came with `push` and is no larger goes to the tail.
+const PUSH_EVENTS_MAX: usize = 1_000;
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// Runs an import to its end, or until it is cancelled.
+pub fn run(
+    core: &Core,
+    store: &EventDataStore,
+    request: &ImportRequest,
+    on_progress: &mut dyn FnMut(&ImportProgress),
+    cancel: &Cancel,
+) -> Result<ImportSummary, ImportError> {
+    let started_ms = (core.options.clock)();
+    let discovered = discover::discover(
+        &request.paths,
+        &DiscoverOptions {
+            since_ms: request.since_ms,
+            until_ms: request.until_ms,
+            accounts: request.accounts.clone(),
+            regions: request.regions.clone(),
+        },
+    )?;
+    let import = match request.dry_run {
+        true => None,
+        false => Some(begin(core, store.id, request, started_ms)?),
+    };
+    let mut run = Run {
+        core,
+        request,
+        target: Target {
+            store: store.id,
+            import: import.unwrap_or_default(),
+            is_seal: false,
+        },
+        selectors: Selectors::new(&store.selectors),
+        expires_before_ms: store.expires_before_ms(started_ms),
+        files: Vec::new(),
+        next_file: AtomicUsize::new(0),
+        outcome: Mutex::new(Outcome::default()),
+        stop: AtomicBool::new(false),
+        cancel,
+    };
+    {
+        let outcome = run.outcome.get_mut();
+        outcome.pruned = discovered.pruned;
+        outcome.files.seen = (discovered.files.len() + discovered.failed.len()) as u64;
+        outcome.files.failed = discovered.failed.len() as u64;
+        for (path, reason) in discovered.failed {
+            outcome.failures.push((path_text(&path), reason));
+        }
+    }
+    for file in discovered.files {
+        match run.is_unchanged(&file)? {
+            true => run.outcome.get_mut().files.unchanged += 1,
+            false => run.files.push(file),
+        }
+    }
+    {
+        let outcome = run.outcome.get_mut();
+        outcome.progress.files_total = outcome.files.seen;
+        outcome.progress.files_done = outcome.files.unchanged + outcome.files.failed;
+        outcome.progress.bytes_total = run.files.iter().map(|f| f.size).sum();
+    }
+    let worked = run.work(on_progress);
+    let outcome = run.outcome.into_inner();
+    let status = match (&worked, cancel.is_cancelled()) {
+        (Err(_), _) => ImportStatus::Failed,
+        (Ok(()), true) => ImportStatus::Interrupted,
+        (Ok(()), false) => ImportStatus::Completed,
+    };
+    let summary = outcome.summary(import, status);
+    if let Some(id) = import {
+        end(core, store.id, request, started_ms, id, &summary)?;
+    }
+    worked?;
+    Ok(summary)
+}
+
+fn begin(
+    core: &Core,
+    store: StoreId,
+    request: &ImportRequest,
+    started_ms: i64,
+) -> Result<u64, ImportError> {
+    // Imports are few and never deleted: they are numbered in a row, because
+    // people type the numbers.
+    let _one_at_a_time = core.publishing.lock();
+    let last = core.db.entries::<ImportEntry>(Column::Imports)?.pop();
+    let id = last.map_or(1, |(_, import)| import.id + 1);
+    let mut changes = Changes::default();
+    changes.put_entry(
+        Column::Imports,
+        id.to_be_bytes(),
+        &ImportEntry {
+            id,
+            store,
+            started_ms,
+            ended_ms: None,
+            status: ImportStatus::Running,
+            paths: request.paths.iter().map(|p| path_text(p)).collect(),
+            files: FileSums::default(),
+            records: RecordSums::default(),
+            bytes: 0,
+        },
+    );
+    core.write(changes)?;
+    Ok(id)
+}
+
+fn end(
+    core: &Core,
+    store: StoreId,
+    request: &ImportRequest,
+    started_ms: i64,
+    id: u64,
+    summary: &ImportSummary,
+) -> Result<(), ImportError> {
+    let mut changes = Changes::default();
+    for (path, reason) in &summary.failures {
+        let mut key = id.to_be_bytes().to_vec();
+        key.extend_from_slice(&core.numbers.next(&core.db)?.to_be_bytes());
+        changes.put_entry(
+            Column::Rejects,
+            key,
+            &RejectEntry {
+                import: id,
+                store,
+                path: path.clone(),
+                position: None,
+                byte_offset: None,
+                reason: reason.clone(),
+                bytes: String::new(),
+                length: None,
+            },
+        );
+    }
+    changes.put_entry(
+        Column::Imports,
+        id.to_be_bytes(),
+        &ImportEntry {
+            id,
+            store,
+            started_ms,
+            ended_ms: Some((core.options.clock)()),
+            status: summary.status,
+            paths: request.paths.iter().map(|p| path_text(p)).collect(),
+            files: summary.files,
+            records: summary.records,
+            bytes: summary.record_bytes,
+        },
+    );
+    core.write(changes)?;
+    Ok(())
+}
+
+struct Run<'r> {
+    core: &'r Core,
+    request: &'r ImportRequest,
+    target: Target,
+    selectors: Selectors,
+    expires_before_ms: Option<i64>,
+    files: Vec<SourceFile>,
+    next_file: AtomicUsize,
+    outcome: Mutex<Outcome>,
+    /// A worker failed; the others end.
+    stop: AtomicBool,
+    cancel: &'r Cancel,
+}
+
+/// What workers have done so far.
+#[derive(Default)]
+struct Outcome {
+    progress: ImportProgress,
+    files: FileSums,
+    file_bytes: u64,
+    failures: Vec<(String, String)>,
+    reject_reasons: BTreeMap<String, u64>,
+    pruned: u64,
+    error: Option<ImportError>,
+}
+
+impl Outcome {
+    fn summary(self, import: Option<u64>, status: ImportStatus) -> ImportSummary {
+        let mut reject_reasons: Vec<_> = self.reject_reasons.into_iter().collect();
+        reject_reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let mut files = self.files;
+        // An interrupted run has not seen what it did not come to.
+        files.seen = files.read + files.unchanged + files.not_event_logs + files.failed;
+        ImportSummary {
+            import,
+            status,
+            files,
+            records: self.progress.records,
+            record_bytes: self.progress.record_bytes,
+            file_bytes: self.file_bytes,
+            failures: self.failures,
+            reject_reasons,
+            pruned: self.pruned,
+        }
+    }
+}
+
+/// A batch being filled.
+#[derive(Default)]
+struct Filling {
+    batch: Batch,
+    sources: NewSources,
+    record_bytes: u64,
+    /// Files whose end is in this batch, with their sizes.
+    files_read: u64,
+    files_not_event_logs: u64,
+    file_bytes: u64,
+    reasons: BTreeMap<String, u64>,
+}
+
+impl Run<'_> {
+    fn is_unchanged(&self, file: &SourceFile) -> Result<bool, ImportError> {
+        if self.request.force {
+            return Ok(false);
+        }
+        let key = file_key(self.target.store, &file.path);
+        let known = self.core.db.entry::<FileEntry>(Column::Files, &key)?;
+        Ok(known.is_some_and(|k| k.size == file.size && k.mtime_ns == file.mtime_ns))
+    }
+
+    fn work(&self, on_progress: &mut dyn FnMut(&ImportProgress)) -> Result<(), ImportError> {
+        let n_workers = self.core.options.threads.max(1);
+        let (done, all_done) = bounded::<()>(n_workers);
+        let (give, take) = bounded::<Filling>(0);
+        std::thread::scope(|scope| {
+            for _ in 0..n_workers {
+                let (done, give, take) = (done.clone(), give.clone(), take.clone());
+                scope.spawn(move || {
+                    let worked = catch_unwind(AssertUnwindSafe(|| self.worker(give, &take)));
+                    let error = match worked {
+                        Ok(Ok(())) => None,
+                        Ok(Err(error)) => Some(error),
+                        Err(panic) => Some(ImportError::Worker {
+                            message: panic_text(panic.as_ref()),
+                        }),
+                    };
+                    if let Some(error) = error {
+                        self.stop.store(true, Ordering::Relaxed);
+                        self.outcome.lock().error.get_or_insert(error);
+                    }
+                    // The receiver lives as long as the scope.
+                    let _ = done.send(());
+                });
+            }
+            drop((done, give, take));
+            loop {
+                let ended = all_done.recv_timeout(PROGRESS_EVERY);
+                let progress = self.outcome.lock().progress;
+                on_progress(&progress);
+                if ended == Err(RecvTimeoutError::Disconnected) {
+                    break;
+                }
+            }
+        });
+        match self.outcome.lock().error.take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn worker(&self, give: Sender<Filling>, take: &Receiver<Filling>) -> Result<(), ImportError> {
+        let mut filling = Filling::default();
+        while let Some(file) = self.take_file() {
+            self.read_file(file, &mut filling, &give)?;
+        }
+        self.commit(filling)?;
+        drop(give);
+        while let Ok(filling) = take.recv() {
+            self.commit(filling)?;
+        }
+        Ok(())
+    }
+
+    fn take_file(&self) -> Option<&SourceFile> {
+        if self.cancel.is_cancelled() || self.stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.files
+            .get(self.next_file.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Reads one file into the batch, and into the next ones when it is large.
+    fn read_file(
+        &self,
+        file: &SourceFile,
+        filling: &mut Filling,
+        give: &Sender<Filling>,
+    ) -> Result<(), ImportError> {
+        let source = self.core.numbers.next(&self.core.db)?;
+        let path = path_text(&file.path);
+        filling
+            .sources
+            .push((source, SourceEntry { path: path.clone() }));
+        let mut reading = Reading {
+            run: self,
+            filling,
+            give,
+            source,
+            path: &path,
+            arrived_ms: (self.core.options.clock)(),
+            rejects: 0,
+            failed: None,
+        };
+        let decoded = File::open(&file.path)
+            .map_err(|source| decode::DecodeError::Read { source })
+            .and_then(|mut opened| {
+                let hints = SourceHints {
+                    account: file.account.as_deref(),
+                };
+                decode::decode(&mut opened, hints, &DecodeLimits::default(), &mut |item| {
+                    reading.take(item)
+                })
+            });
+        let (rejects, failed) = (reading.rejects, reading.failed.take());
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let decoded = match decoded {
+            Ok(decoded) if decoded.stopped => return Ok(()),
+            Ok(decoded) => decoded,
+            Err(error) => {
+                let mut outcome = self.outcome.lock();
+                outcome.files.failed += 1;
+                outcome.progress.files_done += 1;
+                outcome.progress.bytes_done += file.size;
+                outcome.failures.push((path, error.to_string()));
+                return Ok(());
+            }
+        };
+        let kind = match decoded.kind.is_event_log() {
+            true => FileKind::Events,
+            false => FileKind::Digest,
+        };
+        match kind {
+            FileKind::Events => filling.files_read += 1,
+            FileKind::Digest => filling.files_not_event_logs += 1,
+        }
+        filling.file_bytes += file.size;
+        filling.batch.files.push(FinishedFile {
+            key: file_key(self.target.store, &file.path),
+            entry: FileEntry {
+                size: file.size,
+                mtime_ns: file.mtime_ns,
+                sha256: decoded.content_sha256.map(hex).unwrap_or_default(),
+                import: self.target.import,
+                source,
+                records: decoded.records,
+                rejects,
+                kind,
+            },
+        });
+        let mut outcome = self.outcome.lock();
+        outcome.progress.files_done += 1;
+        outcome.progress.bytes_done += file.size;
+        Ok(())
+    }
+
+    /// Commits what was collected and counts it.
+    fn commit(&self, filling: Filling) -> Result<(), ImportError> {
+        if filling.batch.is_empty() && filling.batch.sums == RecordSums::default() {
+            return Ok(());
+        }
+        let n_events = filling.batch.events.len();
+        let sums = if self.request.dry_run {
+            commit::try_out(self.core, self.target, filling.batch)?
+        } else if self.request.push && n_events <= PUSH_EVENTS_MAX {
+            tail::push(self.core, self.target, filling.batch, filling.sources)?
+        } else {
+            let also = Changes::default();
+            commit::commit(self.core, self.target, filling.batch, filling.sources, also)?
+        };
+        let mut outcome = self.outcome.lock();
+        outcome.progress.records.add(&sums);
+        outcome.progress.record_bytes += filling.record_bytes;
+        outcome.files.read += filling.files_read;
+        outcome.files.not_event_logs += filling.files_not_event_logs;
+        outcome.file_bytes += filling.file_bytes;
+        for (reason, n) in filling.reasons {
+            *outcome.reject_reasons.entry(reason).or_default() += n;
+        }
+        Ok(())
+    }
+}
+
+/// One file on its way into a batch.
+struct Reading<'r, 'f> {
+    run: &'r Run<'r>,
+    filling: &'f mut Filling,
+    give: &'f Sender<Filling>,
+    source: u64,
+    path: &'f str,
+    arrived_ms: i64,
+    rejects: u64,
+    failed: Option<ImportError>,
+}
+
+impl Reading<'_, '_> {
+    fn take(&mut self, item: Item<'_>) -> ControlFlow<()> {
+        self.filling.batch.sums.seen += 1;
+        match item {
+            Item::Record {
+                bytes,
+                position,
+                account,
+            } => self.take_record(bytes, position, account),
+            Item::Reject {
+                bytes,
+                position,
+                byte_offset,
+                reason,
+            } => self.reject(bytes, position, Some(byte_offset), reason),
+        }
+        if self.filling.batch.bytes() >= self.run.core.options.batch_bytes() {
+            self.pass_on();
+        }
+        let is_over = self.failed.is_some()
+            || self.run.cancel.is_cancelled()
+            || self.run.stop.load(Ordering::Relaxed);
+        match is_over {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    fn take_record(&mut self, bytes: &[u8], position: u32, account: Option<&str>) {
+        self.filling.record_bytes += bytes.len() as u64;
+        let json = match Json::parse(bytes) {
+            Ok(json) => json,
+            Err(error) => return self.reject(bytes, position, None, format!("not JSON: {error}")),
+        };
+        let header = match EventHeader::of(&json) {
+            Ok(header) => header,
+            Err(error) => return self.reject(bytes, position, None, error.to_string()),
+        };
+        let sums = &mut self.filling.batch.sums;
+        if !self.run.wants(&json) {
+            sums.filtered += 1;
+            return;
+        }
+        let is_expired = self
+            .run
+            .expires_before_ms
+            .is_some_and(|before_ms| header.time_ms < before_ms);
+        if is_expired {
+            sums.expired += 1;
+            return;
+        }
+        let account = header
+            .account
+            .clone()
+            .or_else(|| account.map(str::to_owned))
+            .unwrap_or_default();
+        let provenance = Provenance {
+            import: self.run.target.import,
+            source: self.source,
+            position,
+            arrived_ms: self.arrived_ms,
+        };
+        self.filling.batch.push(header, account, provenance, bytes);
+    }
+
+    fn reject(&mut self, bytes: &[u8], position: u32, byte_offset: Option<u64>, reason: String) {
+        self.rejects += 1;
+        self.filling.batch.sums.rejected += 1;
+        let kept = bytes.get(..REJECT_BYTES_MAX).unwrap_or(bytes);
+        *self.filling.reasons.entry(reason.clone()).or_default() += 1;
+        self.filling.batch.rejects.push(RejectEntry {
+            import: self.run.target.import,
+            store: self.run.target.store,
+            path: self.path.to_owned(),
+            position: Some(position),
+            byte_offset,
+            reason,
+            bytes: readable(kept),
+            length: Some(bytes.len() as u64),
+        });
+    }
+
+    /// Gives the full batch to an idle worker, or commits it here.
+    fn pass_on(&mut self) {
+        let full = std::mem::take(self.filling);
+        let committed = match self.give.try_send(full) {
+            Ok(()) => Ok(()),
+            Err(refused) => self.run.commit(refused.into_inner()),
+        };
+        if let Err(error) = committed {
+            self.failed = Some(error);
+        }
+    }
+}
+
+impl Run<'_> {
+    fn wants(&self, json: &Json<'_>) -> bool {
+        self.selectors.is_empty()
+            || self.selectors.matches(&|field| {
+                let path = FieldPath::parse(field);
+                resolve::tested(json, &path, Arrays::Any)
+                    .into_iter()
+                    .map(std::borrow::Cow::Borrowed)
+                    .collect()
+            })
+    }
+}
+
+/// The key of a file in the `files` family.
+pub fn file_key(store: StoreId, path: &Path) -> Vec<u8> {
+    let mut key = store.0.to_be_bytes().to_vec();
+    push_text(&mut key, &path_text(path));
+    key
+}
+
+/// A path as text, without loss: bytes that are no UTF-8 are escaped.
+pub fn path_text(path: &Path) -> String {
+    match path.to_str() {
+        Some(text) => text.to_owned(),
+        None => readable(path.as_os_str().as_encoded_bytes()),
+    }
+}
+
+/// Bytes as text: UTF-8 as it is, anything else as `\xNN`.
+fn readable(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+fn hex(bytes: [u8; 32]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|s| (*s).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "unknown".to_owned())
+}

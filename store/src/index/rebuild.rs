@@ -1,0 +1,260 @@
+//! Splits made anew from the events: what `tarn reindex` does.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::merge::DOCS_MAX;
+use super::split_file;
+use super::writer::{BuildError, Document, SplitBuilder};
+use crate::catalog::{BatchEntry, SplitEntry};
+use crate::event::{EventError, EventHeader};
+use crate::json::Json;
+use crate::kv::columns::Column;
+use crate::kv::db::{Changes, KvError};
+use crate::kv::keys::{BadKey, EventKey, event_range};
+use crate::kv::value::{BadValue, StoredEvent};
+use crate::scan::{Cancel, StoreId, TimeRange};
+use crate::writer::Core;
+
+/// A split is closed when its records reach this many bytes: the memory of
+/// rebuilding is about this much again.
+const RECORD_BYTES_MAX: usize = 512 << 20;
+
+/// How far a rebuild is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RebuildProgress {
+    pub events_total: u64,
+    pub events_done: u64,
+}
+
+/// What a rebuild did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebuilt {
+    pub events: u64,
+    pub splits_before: u64,
+    pub splits_after: u64,
+    pub bytes: u64,
+}
+
+/// Why splits are as they were.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RebuildError {
+    #[error("interrupted; the splits are as they were")]
+    Cancelled,
+    #[error(transparent)]
+    Kv(#[from] KvError),
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error("an event's key is damaged: {0}")]
+    Key(#[from] BadKey),
+    #[error("an event's value is damaged: {0}")]
+    Value(#[from] BadValue),
+    #[error("the event of batch {batch}, ordinal {ordinal} does not read: {reason}")]
+    Event {
+        batch: u64,
+        ordinal: u32,
+        reason: EventError,
+    },
+}
+
+/// Builds all splits of a store from its published events, in order of time,
+/// and puts them in the place of the old ones in one write.
+///
+/// Nothing is published meanwhile: imports wait.
+pub fn rebuild(
+    core: &Core,
+    store: StoreId,
+    on_progress: &mut dyn FnMut(&RebuildProgress),
+    cancel: &Cancel,
+) -> Result<Rebuilt, RebuildError> {
+    let _one_at_a_time = core.publishing.lock();
+    let batches: BTreeMap<u64, BatchEntry> = core
+        .db
+        .entries::<BatchEntry>(Column::Batches)?
+        .into_iter()
+        .filter(|(_, batch)| batch.store == store)
+        .filter_map(|(key, batch)| Some((u64::from_be_bytes(key.try_into().ok()?), batch)))
+        .collect();
+    let mut rebuild = Rebuild {
+        core,
+        store,
+        finished: Vec::new(),
+        open: None,
+    };
+    let done = rebuild.run(&batches, on_progress, cancel);
+    match done {
+        Ok(events) => rebuild.publish(events),
+        Err(error) => {
+            rebuild.discard();
+            Err(error)
+        }
+    }
+}
+
+struct Rebuild<'r> {
+    core: &'r Core,
+    store: StoreId,
+    finished: Vec<SplitEntry>,
+    open: Option<OpenSplit>,
+}
+
+struct OpenSplit {
+    id: u64,
+    path: PathBuf,
+    builder: SplitBuilder,
+    batches: Vec<u64>,
+    record_bytes: usize,
+}
+
+impl Rebuild<'_> {
+    fn run(
+        &mut self,
+        batches: &BTreeMap<u64, BatchEntry>,
+        on_progress: &mut dyn FnMut(&RebuildProgress),
+        cancel: &Cancel,
+    ) -> Result<u64, RebuildError> {
+        let live = |b: &BatchEntry| u64::from(b.n_events) - b.dead.len() as u64;
+        let mut progress = RebuildProgress {
+            events_total: batches.values().map(live).sum(),
+            events_done: 0,
+        };
+        let (start, end) = event_range(self.store, TimeRange::ALL);
+        for pair in self.core.db.range(Column::Events, &start, Some(&end)) {
+            let (key, value) = pair?;
+            let key = EventKey::decode(&key)?;
+            let is_live = batches
+                .get(&key.batch)
+                .is_some_and(|b| b.dead.binary_search(&key.ordinal).is_err());
+            if !is_live {
+                continue;
+            }
+            self.add(&key, &StoredEvent::decode(&value)?)?;
+            progress.events_done += 1;
+            if progress.events_done % 4096 == 0 {
+                if cancel.is_cancelled() {
+                    return Err(RebuildError::Cancelled);
+                }
+                on_progress(&progress);
+            }
+        }
+        self.close()?;
+        on_progress(&progress);
+        Ok(progress.events_done)
+    }
+
+    fn add(&mut self, key: &EventKey, event: &StoredEvent) -> Result<(), RebuildError> {
+        let unreadable = |reason: EventError| RebuildError::Event {
+            batch: key.batch,
+            ordinal: key.ordinal,
+            reason,
+        };
+        let json = Json::parse(&event.record).map_err(|e| unreadable(e.into()))?;
+        let header = EventHeader::of(&json).map_err(unreadable)?;
+        let is_full = self.open.as_ref().is_some_and(|open| {
+            open.builder.n_docs() >= DOCS_MAX || open.record_bytes >= RECORD_BYTES_MAX
+        });
+        if is_full {
+            self.close()?;
+        }
+        let open = match &mut self.open {
+            Some(open) => open,
+            None => {
+                let id = self.core.numbers.next(&self.core.db)?;
+                let path = self.core.directory.splits().join(SplitEntry::file_name(id));
+                self.open.insert(OpenSplit {
+                    id,
+                    builder: SplitBuilder::new(&path, self.core.options.index_bytes())?,
+                    path,
+                    batches: Vec::new(),
+                    record_bytes: 0,
+                })
+            }
+        };
+        open.builder.add(&Document {
+            time_ms: key.time_ms,
+            account: &key.account,
+            batch: key.batch,
+            ordinal: key.ordinal,
+            identity: header.identity,
+            region: header.region.as_deref(),
+            json: &json,
+        })?;
+        open.record_bytes += event.record.len();
+        if let Err(at) = open.batches.binary_search(&key.batch) {
+            open.batches.insert(at, key.batch);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), RebuildError> {
+        let Some(open) = self.open.take() else {
+            return Ok(());
+        };
+        let built = open.builder.finish()?;
+        self.finished.push(SplitEntry {
+            id: open.id,
+            store: self.store,
+            version: split_file::VERSION,
+            n_docs: built.n_docs,
+            bytes: built.bytes,
+            time_min_ms: built.time_min_ms,
+            time_max_ms: built.time_max_ms,
+            sorted: built.sorted,
+            accounts: built.accounts,
+            regions: built.regions,
+            dead: Vec::new(),
+            batches: open.batches,
+        });
+        Ok(())
+    }
+
+    fn publish(self, events: u64) -> Result<Rebuilt, RebuildError> {
+        let core = self.core;
+        let mut catalogue = core.catalogue.lock();
+        let old: Vec<u64> = catalogue.splits(self.store).map(|s| s.id).collect();
+        let rebuilt = Rebuilt {
+            events,
+            splits_before: old.len() as u64,
+            splits_after: self.finished.len() as u64,
+            bytes: self.finished.iter().map(|s| s.bytes).sum(),
+        };
+        let mut changes = Changes::default();
+        for id in &old {
+            changes.delete(Column::Splits, id.to_be_bytes());
+        }
+        for split in &self.finished {
+            changes.put_entry(Column::Splits, split.id.to_be_bytes(), split);
+        }
+        core.write(changes)?;
+        core.step("reindexed");
+        catalogue.replace(&old, None);
+        for split in self.finished {
+            catalogue.replace(&[], Some(split));
+        }
+        for id in old {
+            let path = core.directory.splits().join(SplitEntry::file_name(id));
+            // What stays is removed at the next open.
+            let _ = fs::remove_file(path);
+        }
+        Ok(rebuilt)
+    }
+
+    /// Removes what was built; the old splits stand.
+    fn discard(self) {
+        let unfinished = self.open.map(|open| open.path);
+        let finished = self.finished.iter().map(|s| {
+            self.core
+                .directory
+                .splits()
+                .join(SplitEntry::file_name(s.id))
+        });
+        for path in finished.chain(unfinished) {
+            // What stays is removed at the next open.
+            let _ = fs::remove_file(path);
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! What is visible at one moment: an immutable view of the catalogue.
+//!
+//! Queries read through a snapshot only, so a batch is seen whole or not at
+//! all, and whatever is published, merged or sealed meanwhile changes nothing
+//! for a query that runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
+use parking_lot::Mutex;
+
+use crate::catalog::{BatchEntry, SplitEntry};
+use crate::data_store::EventDataStore;
+use crate::index::cache::{SplitCache, SplitSlot};
+use crate::kv::columns::Column;
+use crate::kv::db::{Db, KvError};
+use crate::kv::value::TailEvent;
+use crate::scan::StoreId;
+
+/// A published split and the place where it is open.
+#[derive(Clone)]
+pub struct SplitHandle {
+    pub entry: Arc<SplitEntry>,
+    pub(crate) slot: Arc<SplitSlot>,
+}
+
+/// A pushed event that no split holds yet.
+#[derive(Debug, Clone)]
+pub(crate) struct PushedEvent {
+    pub sequence: u64,
+    pub event: TailEvent,
+}
+
+/// The published state at one moment.
+pub struct Snapshot {
+    db: Arc<Db>,
+    splits_folder: PathBuf,
+    cache: Arc<SplitCache>,
+    stores: Vec<EventDataStore>,
+    splits: Vec<SplitHandle>,
+    /// Published batches that no split holds: the plain path answers for them.
+    uncovered: HashMap<u64, BatchEntry>,
+    tails: HashMap<StoreId, Arc<Vec<PushedEvent>>>,
+    /// Entries of batches, read when the plain path asks.
+    batches: Mutex<HashMap<u64, Option<Arc<BatchEntry>>>>,
+}
+
+impl Snapshot {
+    /// Reads the catalogue.
+    ///
+    /// The caller sees to it that a secondary does not follow its writer
+    /// meanwhile. A seal that happens meanwhile is noticed and the reading
+    /// repeated.
+    ///
+    /// **Cost**: proportional to the number of splits, batches and pushed
+    /// events; no split is opened.
+    pub(crate) fn load(
+        db: Arc<Db>,
+        splits_folder: &Path,
+        cache: Arc<SplitCache>,
+    ) -> Result<Self, KvError> {
+        loop {
+            let tails = read_tails(&db)?;
+            // Batches before splits: a batch that is published in between is
+            // then held by a split, and never by none that the snapshot knows.
+            let batches = read_batch_numbers(&db)?;
+            let splits = db.entries::<SplitEntry>(Column::Splits)?;
+            if !still_there(&db, &tails)? {
+                continue;
+            }
+            let stores = db.entries::<EventDataStore>(Column::Stores)?;
+            let covered: HashSet<u64> = splits
+                .iter()
+                .flat_map(|(_, entry)| entry.batches.iter().copied())
+                .collect();
+            let mut uncovered = HashMap::new();
+            for number in batches.into_iter().filter(|b| !covered.contains(b)) {
+                if let Some(entry) = db.entry(Column::Batches, &number.to_be_bytes())? {
+                    uncovered.insert(number, entry);
+                }
+            }
+            let splits = splits
+                .into_iter()
+                .map(|(_, entry)| SplitHandle {
+                    slot: cache.slot(splits_folder, entry.id),
+                    entry: Arc::new(entry),
+                })
+                .collect();
+            cache.forget_unused();
+            return Ok(Self {
+                db,
+                splits_folder: splits_folder.to_owned(),
+                cache,
+                stores: stores.into_iter().map(|(_, store)| store).collect(),
+                splits,
+                uncovered,
+                tails: tails.into_iter().map(|(s, t)| (s, Arc::new(t))).collect(),
+                batches: Mutex::new(HashMap::new()),
+            });
+        }
+    }
+
+    /// What is visible now, after catching up with the writer.
+    pub(crate) fn refreshed(&self) -> Result<Self, KvError> {
+        self.db.catch_up()?;
+        Self::load(
+            Arc::clone(&self.db),
+            &self.splits_folder,
+            Arc::clone(&self.cache),
+        )
+    }
+
+    pub fn stores(&self) -> &[EventDataStore] {
+        &self.stores
+    }
+
+    /// The store that a name, UUID or ARN means. A name goes before a UUID.
+    pub fn find_store(&self, reference: &str) -> Option<&EventDataStore> {
+        let by_name = self.stores.iter().find(|s| s.name == reference);
+        by_name.or_else(|| self.stores.iter().find(|s| s.is_meant_by(reference)))
+    }
+
+    /// The events of a store that can be seen.
+    pub fn event_count(&self, store: StoreId) -> u64 {
+        let in_splits: u64 = self
+            .splits_of(store)
+            .map(|s| u64::from(s.entry.n_docs).saturating_sub(s.entry.dead.len() as u64))
+            .sum();
+        let in_batches: u64 = self
+            .uncovered_of(store)
+            .map(|(_, b)| u64::from(b.n_events).saturating_sub(b.dead.len() as u64))
+            .sum();
+        in_splits + in_batches + self.tail(store).len() as u64
+    }
+
+    /// The published splits, in the order of their numbers.
+    pub fn splits(&self) -> &[SplitHandle] {
+        &self.splits
+    }
+
+    pub(crate) fn splits_of(&self, store: StoreId) -> impl Iterator<Item = &SplitHandle> {
+        self.splits.iter().filter(move |s| s.entry.store == store)
+    }
+
+    /// Published batches of a store that no split holds.
+    pub(crate) fn uncovered_of(&self, store: StoreId) -> impl Iterator<Item = (u64, &BatchEntry)> {
+        self.uncovered
+            .iter()
+            .filter(move |(_, b)| b.store == store)
+            .map(|(number, entry)| (*number, entry))
+    }
+
+    /// The batches of a store whose events can be seen.
+    pub(crate) fn batches_of(&self, store: StoreId) -> HashSet<u64> {
+        self.splits_of(store)
+            .flat_map(|s| s.entry.batches.iter().copied())
+            .chain(self.uncovered_of(store).map(|(number, _)| number))
+            .collect()
+    }
+
+    /// The entry of a published batch.
+    pub(crate) fn batch(&self, number: u64) -> Result<Option<Arc<BatchEntry>>, KvError> {
+        if let Some(entry) = self.uncovered.get(&number) {
+            return Ok(Some(Arc::new(entry.clone())));
+        }
+        if let Some(entry) = self.batches.lock().get(&number) {
+            return Ok(entry.clone());
+        }
+        let entry = self
+            .db
+            .entry::<BatchEntry>(Column::Batches, &number.to_be_bytes())?
+            .map(Arc::new);
+        self.batches.lock().insert(number, entry.clone());
+        Ok(entry)
+    }
+
+    /// Pushed events of a store, in the order of their arrival.
+    pub(crate) fn tail(&self, store: StoreId) -> Arc<Vec<PushedEvent>> {
+        self.tails.get(&store).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.db
+    }
+}
+
+fn read_tails(db: &Db) -> Result<HashMap<StoreId, Vec<PushedEvent>>, KvError> {
+    let mut tails: HashMap<StoreId, Vec<PushedEvent>> = HashMap::new();
+    for pair in db.range(Column::Tail, &[], None) {
+        let (key, value) = pair?;
+        let corrupt = |reason: String| KvError::Corrupt {
+            column: Column::Tail,
+            key: key.escape_ascii().to_string(),
+            reason,
+        };
+        let (store, sequence) = tail_key(&key).ok_or_else(|| corrupt("the key".into()))?;
+        let event = TailEvent::decode(&value).map_err(|e| corrupt(e.to_string()))?;
+        tails
+            .entry(store)
+            .or_default()
+            .push(PushedEvent { sequence, event });
+    }
+    Ok(tails)
+}
+
+fn tail_key(key: &[u8]) -> Option<(StoreId, u64)> {
+    let (store, rest) = key.split_first_chunk::<4>()?;
+    let sequence: &[u8; 8] = rest.try_into().ok()?;
+    Some((
+        StoreId(u32::from_be_bytes(*store)),
+        u64::from_be_bytes(*sequence),
+    ))
+}
+
+/// Whether no seal has taken pushed events away since they were read.
+fn still_there(db: &Db, tails: &HashMap<StoreId, Vec<PushedEvent>>) -> Result<bool, KvError> {
+    let keys: Vec<Vec<u8>> = tails
+        .iter()
+        .flat_map(|(store, tail)| {
+            tail.iter().map(|pushed| {
+                let mut key = store.0.to_be_bytes().to_vec();
+                key.extend_from_slice(&pushed.sequence.to_be_bytes());
+                key
+            })
+        })
+        .collect();
+    Ok(db
+        .get_many(Column::Tail, &keys)?
+        .iter()
+        .all(Option::is_some))
+}
+
+fn read_batch_numbers(db: &Db) -> Result<Vec<u64>, KvError> {
+    db.range(Column::Batches, &[], None)
+        .map(|pair| {
+            let (key, _) = pair?;
+            let bytes: Result<[u8; 8], _> = (*key).try_into();
+            bytes.map(u64::from_be_bytes).map_err(|_| KvError::Corrupt {
+                column: Column::Batches,
+                key: key.escape_ascii().to_string(),
+                reason: format!("a key of {} bytes is no number", key.len()),
+            })
+        })
+        .collect()
+}

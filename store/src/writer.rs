@@ -1,0 +1,148 @@
+//! The one process that writes a directory.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::catalogue::Catalogue;
+use crate::data_store::EventDataStore;
+use crate::directory::{Directory, OpenError};
+use crate::import::tail::Tail;
+use crate::index::cache::SplitCache;
+use crate::kv::columns::Column;
+use crate::kv::db::{Changes, Db, KvError};
+use crate::numbers::Numbers;
+use crate::recovery::{self, Recovered};
+use crate::scan::StoreId;
+use crate::snapshot::Snapshot;
+
+/// How a writer uses the machine.
+#[derive(Clone)]
+pub struct WriteOptions {
+    /// Workers of an import.
+    pub threads: usize,
+    /// What all workers together may hold of records and indexes, in bytes.
+    pub memory_bytes: usize,
+    /// The time, in milliseconds since 1970 UTC.
+    pub clock: fn() -> i64,
+    /// Called after each step towards durability, by name. Crash tests stop
+    /// the process here.
+    pub on_step: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+}
+
+impl WriteOptions {
+    /// Bytes of records at which a worker commits its batch. A record in a
+    /// batch costs about three times its length while its split is built: the
+    /// record, its part of the SST, its part of the index.
+    pub fn batch_bytes(&self) -> usize {
+        const BYTES_MIN: usize = 8 << 20;
+        (self.memory_bytes / self.threads.max(1) / 4).max(BYTES_MIN)
+    }
+
+    /// What tantivy is told to use at first.
+    pub fn index_bytes(&self) -> usize {
+        self.batch_bytes() / 4
+    }
+}
+
+/// What everything that writes shares.
+pub struct Core {
+    pub directory: Directory,
+    pub db: Arc<Db>,
+    pub numbers: Numbers,
+    pub catalogue: Mutex<Catalogue>,
+    /// Held while a batch is compared with the last ones and published, and
+    /// while splits are swapped.
+    pub publishing: Mutex<()>,
+    /// Held while events are pushed or sealed. Taken before `publishing`.
+    pub pushing: Mutex<()>,
+    pub tail: Mutex<Tail>,
+    pub cache: Arc<SplitCache>,
+    pub options: WriteOptions,
+}
+
+impl Core {
+    /// Makes the changes durable.
+    pub fn write(&self, changes: Changes) -> Result<(), KvError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.db.write(changes)
+    }
+
+    /// Tells a test that a step is done.
+    pub fn step(&self, name: &str) {
+        if let Some(on_step) = &self.options.on_step {
+            on_step(name);
+        }
+    }
+
+    pub fn store(&self, id: StoreId) -> Option<EventDataStore> {
+        self.catalogue.lock().store(id).cloned()
+    }
+
+    /// What is published now: nothing is published while it is read.
+    pub fn snapshot(&self) -> Result<Arc<Snapshot>, KvError> {
+        let _one_at_a_time = self.publishing.lock();
+        let snapshot = Snapshot::load(
+            Arc::clone(&self.db),
+            &self.directory.splits(),
+            Arc::clone(&self.cache),
+        )?;
+        Ok(Arc::new(snapshot))
+    }
+}
+
+/// The right to write a directory. The lock goes with it.
+pub struct Writer {
+    pub(crate) core: Arc<Core>,
+    recovered: Recovered,
+    _lock: File,
+}
+
+impl Writer {
+    /// Takes the directory, makes it if it is not there, and undoes what a
+    /// crash left half done.
+    ///
+    /// **Errors**: [`OpenError::Owned`] while another process writes.
+    pub fn open(root: &Path, options: WriteOptions) -> Result<Self, OpenError> {
+        let directory = Directory::at(root);
+        directory.create()?;
+        let lock = directory.lock()?;
+        let db = Db::open_primary(&directory.db())?;
+        let recovered = recovery::recover(&directory, &db)?;
+        let core = Core {
+            numbers: Numbers::open(&db)?,
+            catalogue: Mutex::new(Catalogue::load(&db)?),
+            publishing: Mutex::new(()),
+            pushing: Mutex::new(()),
+            tail: Mutex::new(Tail::load(&db)?),
+            cache: Arc::new(SplitCache::default()),
+            directory,
+            db: Arc::new(db),
+            options,
+        };
+        Ok(Self {
+            core: Arc::new(core),
+            recovered,
+            _lock: lock,
+        })
+    }
+
+    /// What the last process left half done.
+    pub fn recovered(&self) -> Recovered {
+        self.recovered
+    }
+
+    /// What is published now.
+    pub fn snapshot(&self) -> Result<Arc<Snapshot>, KvError> {
+        self.core.snapshot()
+    }
+}
+
+/// A store as the catalogue keeps it.
+pub(crate) fn put_store(changes: &mut Changes, store: &EventDataStore) {
+    changes.put_entry(Column::Stores, store.id.0.to_be_bytes(), store);
+}
