@@ -1,6 +1,8 @@
 //! Text in, rows out.
+mod columns;
 mod error;
 mod language;
+mod pushdown;
 pub mod results;
 mod span;
 mod suggest;
