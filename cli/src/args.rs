@@ -183,7 +183,7 @@ pub struct SearchArgs {
 }
 
 /// How a query is run and shown.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
     /// The event data store to ask: name, UUID or ARN
     #[arg(long, value_name = "NAME", default_value = "default")]
@@ -347,8 +347,10 @@ pub enum StoresCommand {
     /// Change an event data store; what it holds stays
     #[command(after_help = examples::STORES_UPDATE)]
     Update(StoreUpdateArgs),
-    /// Delete an event data store with its events
+    /// Delete an event data store with its events; it can be restored for seven days
     Delete(StoreDeleteArgs),
+    /// Bring a deleted event data store back
+    Restore(StoreRestoreArgs),
 }
 
 #[derive(Debug, Args)]
@@ -365,7 +367,7 @@ pub struct StoreCreateArgs {
     /// The name: 3 to 128 letters, digits, dots, underscores or hyphens
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// Expire events so many days after their time [default: never]
+    /// Expire events so many days after their time, 7 to 3653 [default: never]
     #[arg(long, value_name = "DAYS")]
     pub retention: Option<u32>,
     /// Advanced event selectors as JSON, or @FILE [default: every event]
@@ -390,9 +392,12 @@ pub struct StoreUpdateArgs {
     /// Advanced event selectors as JSON, or @FILE; they apply to imports from now on
     #[arg(long, value_name = "JSON")]
     pub selectors: Option<String>,
-    /// Turn termination protection on or off
-    #[arg(long, value_name = "on|off", value_enum)]
-    pub termination_protection: Option<Switch>,
+    /// Refuse to delete it from now on
+    #[arg(long, overrides_with = "no_termination_protection")]
+    pub termination_protection: bool,
+    /// Allow to delete it again
+    #[arg(long)]
+    pub no_termination_protection: bool,
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
@@ -419,12 +424,6 @@ impl std::str::FromStr for Retention {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Switch {
-    On,
-    Off,
-}
-
 #[derive(Debug, Args)]
 pub struct StoreDeleteArgs {
     /// Name, UUID or ARN
@@ -433,6 +432,13 @@ pub struct StoreDeleteArgs {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StoreRestoreArgs {
+    /// Name, UUID or ARN
+    #[arg(value_name = "NAME")]
+    pub store: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -456,7 +462,7 @@ pub enum ImportsCommand {
 pub struct ImportShowArgs {
     /// The import's number [default: the newest]
     #[arg(value_name = "IMPORT")]
-    pub import: Option<String>,
+    pub import: Option<u64>,
     /// List its files as well
     #[arg(long)]
     pub files: bool,
@@ -468,7 +474,7 @@ pub struct ImportShowArgs {
 pub struct RejectsArgs {
     /// The import's number [default: all]
     #[arg(value_name = "IMPORT")]
-    pub import: Option<String>,
+    pub import: Option<u64>,
     /// Write the rejected bytes to stdout instead, one record a line
     #[arg(long)]
     pub raw: bool,
@@ -480,7 +486,7 @@ pub struct RejectsArgs {
 pub struct ConflictsArgs {
     /// The import's number [default: all]
     #[arg(value_name = "IMPORT")]
-    pub import: Option<String>,
+    pub import: Option<u64>,
     #[command(flatten)]
     pub listing: ListingArgs,
 }
@@ -489,7 +495,7 @@ pub struct ConflictsArgs {
 pub struct ImportRetryArgs {
     /// The import's number [default: the newest]
     #[arg(value_name = "IMPORT")]
-    pub import: Option<String>,
+    pub import: Option<u64>,
     /// Exit with 1 when any record is rejected
     #[arg(long)]
     pub strict: bool,
@@ -526,11 +532,17 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
     /// How many accounts
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 12)]
     pub accounts: u32,
-    /// Mean number of events in a file [default: 8, in files of 1 to 600]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// About so many events in each file [default: as AWS delivers them, 1 to 600, 8 on average]
+    #[arg(long, value_name = "N")]
     pub events_per_file: Option<u32>,
+    /// How many days the logs span
+    #[arg(long, value_name = "N", default_value_t = 31)]
+    pub days: u32,
+    /// The day after the last (UTC)
+    #[arg(long, value_name = "DATE", default_value = "2026-11-01")]
+    pub end: chrono::NaiveDate,
 }
 
 #[derive(Debug, Args)]

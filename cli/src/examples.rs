@@ -74,10 +74,9 @@ EXAMPLES
   tarn events get 4997c1f2-5b5e-4b1c-8b1c-aaaaaaaaaaaa
   tarn events get --pretty 4997c1f2-5b5e-4b1c-8b1c-aaaaaaaaaaaa
 
-One event a line, with the bytes that were delivered; line breaks between the
-values of an event become blanks, --pretty indents it. An id can name several
-events: other accounts' copies, and deliveries with different content. Exit
-status is 1 when an id is not found.";
+Each event is printed with the bytes that were delivered, and a line break after
+it. An id can name several events: other accounts' copies, and deliveries with
+different content. Exit status is 1 when an id is not found.";
 
 pub const FIELDS: &str = "\
 EXAMPLES
@@ -115,7 +114,7 @@ Selectors have the form of the CloudTrail API, and decide what an import stores.
 pub const STORES_UPDATE: &str = "\
 EXAMPLES
   tarn stores update audit --retention 365
-  tarn stores update audit --name audit-2024 --termination-protection on";
+  tarn stores update audit --name audit-2024 --termination-protection";
 
 pub const IMPORTS_LIST: &str = "\
 EXAMPLES

@@ -7,11 +7,12 @@
 use std::io::{self, Write};
 
 use serde_json::{Map, Value};
+use tarn_query::results::escape_controls;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::args::ListingFormat;
 use crate::sizes;
-use crate::terminal::{BOLD, Terminal, printable};
+use crate::terminal::{BOLD, Terminal};
 
 /// Rows under named columns.
 pub struct Listing {
@@ -211,7 +212,7 @@ fn shown(value: &Value) -> String {
             None => number.to_string(),
         },
         Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
-        other => printable(&plain(other)),
+        other => escape_controls(&plain(other)).into_owned(),
     }
 }
 

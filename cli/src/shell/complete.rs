@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 /// The words that can be completed.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Vocabulary {
     /// The shell's own commands, each with its dot.
     pub commands: Vec<&'static str>,

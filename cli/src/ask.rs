@@ -1,0 +1,289 @@
+//! One question to the engine: from the options of a command to rows on stdout.
+
+use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+use tarn_query::results::{
+    ArrowIpcWriter, CsvWriter, JsonWriter, LineWriter, NdjsonWriter, RawWriter, ResultWriter,
+    TableOptions, TableWriter,
+};
+use tarn_query::{Engine, EngineOptions, Language, QueryRequest, QueryStream};
+use tarn_store::{Access, Cancel, Reader, Snapshot, TimeRange};
+use tokio::runtime::Runtime;
+
+use crate::args::{OutputFormat, RunArgs};
+use crate::context::Context;
+use crate::exit::{self, Exit};
+use crate::sizes;
+use crate::terminal::BOLD;
+
+/// What is asked.
+pub struct Question<'q> {
+    pub text: &'q str,
+    pub language: Language,
+    pub parameters: &'q [(String, String)],
+    pub run: &'q RunArgs,
+}
+
+/// A row as its names and values.
+pub type Row = Map<String, Value>;
+
+/// A table on a terminal shows so many rows.
+const TABLE_ROWS: usize = 200;
+
+/// How long the rows that a table does not show are counted.
+const COUNT_REST_FOR: Duration = Duration::from_millis(500);
+
+/// Asks questions of one data directory.
+pub struct Asker<'c> {
+    context: &'c Context,
+    reader: Reader,
+    engine: Engine,
+    runtime: Runtime,
+}
+
+impl<'c> Asker<'c> {
+    pub fn open(context: &'c Context) -> anyhow::Result<Self> {
+        let reader = context.reader()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(context.threads)
+            .enable_all()
+            .build()?;
+        let options = EngineOptions {
+            memory_bytes: usize::try_from(context.memory_bytes)?,
+            threads: context.threads,
+            spill_dir: context.data.join("tmp"),
+        };
+        let engine = Engine::new(options).map_err(|error| exit::query(&error, ""))?;
+        Ok(Self {
+            context,
+            reader,
+            engine,
+            runtime,
+        })
+    }
+
+    /// What is published now.
+    pub fn snapshot(&self) -> anyhow::Result<Arc<Snapshot>> {
+        Ok(self.reader.snapshot()?)
+    }
+
+    /// Answers on stdout, in the form that the options ask for, and tells
+    /// people how it went.
+    pub fn answer(&self, question: &Question, cancel: &Cancel) -> anyhow::Result<Exit> {
+        if question.run.explain {
+            return self.explain(&self.request(question, cancel)?);
+        }
+        let shown = self.show(question, cancel)?;
+        shown.tell(self.context);
+        Ok(match question.run.exit_status && shown.rows == 0 {
+            true => Exit::NoRows,
+            false => Exit::Done,
+        })
+    }
+
+    /// Writes the answer to stdout.
+    pub fn show(&self, question: &Question, cancel: &Cancel) -> anyhow::Result<Shown> {
+        let request = self.request(question, cancel)?;
+        let begun = Instant::now();
+        let mut stream = self.start(&request)?;
+        let mut writer = writer(self.context, question.run, &stream)?;
+        let mut shown = Shown {
+            rows_max: self.table_rows_max(question.run),
+            ..Shown::default()
+        };
+        let mut full_since = None;
+        while let Some(batch) = self.runtime.block_on(stream.next()) {
+            let batch = batch.map_err(|error| exit::query(&error, &request.text))?;
+            shown.rows += batch.num_rows();
+            writer.write(&batch)?;
+            if shown.hidden() > 0 {
+                let since: Instant = *full_since.get_or_insert_with(Instant::now);
+                if since.elapsed() > COUNT_REST_FOR {
+                    shown.is_partly_counted = true;
+                    break;
+                }
+            }
+        }
+        writer.finish()?;
+        shown.time = begun.elapsed();
+        if question.run.profile {
+            eprint!("{}", stream.statistics());
+        }
+        Ok(shown)
+    }
+
+    /// How many rows of a table are shown; none where all are.
+    fn table_rows_max(&self, run: &RunArgs) -> Option<usize> {
+        let terminal = &self.context.terminal;
+        let is_table = form(self.context, run) == OutputFormat::Table;
+        (is_table && terminal.stdout.is_terminal).then_some(TABLE_ROWS)
+    }
+
+    /// All rows of an answer that is known to be small.
+    pub fn rows(&self, question: &Question, cancel: &Cancel) -> anyhow::Result<Vec<Row>> {
+        let request = self.request(question, cancel)?;
+        let mut stream = self.start(&request)?;
+        let mut lines = Vec::new();
+        let mut writer = NdjsonWriter::new(&mut lines, &stream.schema);
+        while let Some(batch) = self.runtime.block_on(stream.next()) {
+            writer.write(&batch.map_err(|error| exit::query(&error, &request.text))?)?;
+        }
+        writer.finish()?;
+        drop(writer);
+        let rows = serde_json::Deserializer::from_slice(&lines).into_iter::<Row>();
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn request(&self, question: &Question, cancel: &Cancel) -> anyhow::Result<QueryRequest> {
+        let run = question.run;
+        let timeout = run
+            .timeout
+            .as_deref()
+            .map(sizes::parse_duration)
+            .transpose();
+        Ok(QueryRequest {
+            text: question.text.to_owned(),
+            language: question.language,
+            store: run.store.clone(),
+            time: self.time_range(run)?,
+            scope: self.context.scope(&run.account),
+            parameters: question.parameters.to_vec(),
+            limit: run.limit,
+            timeout: timeout.map_err(exit::usage)?,
+            now_ms: self.context.now_ms(),
+            zone: self.context.zone(run.tz.as_deref())?,
+            access: Access::Indexed,
+            cancel: cancel.clone(),
+        })
+    }
+
+    /// The range of `--since` and `--until`.
+    pub fn time_range(&self, run: &RunArgs) -> anyhow::Result<TimeRange> {
+        let zone = self.context.zone(run.tz.as_deref())?;
+        self.context
+            .time_range(run.since.as_deref(), run.until.as_deref(), zone)
+    }
+
+    fn start(&self, request: &QueryRequest) -> anyhow::Result<QueryStream> {
+        let snapshot = self.snapshot()?;
+        let stream = self.runtime.block_on(self.engine.query(snapshot, request));
+        let stream = stream.map_err(|error| exit::query(&error, &request.text))?;
+        if request.language == Language::Auto && self.context.terminal.stderr.is_terminal {
+            self.context.terminal.note(name(stream.language));
+        }
+        for warning in &stream.warnings {
+            self.context.terminal.warn(&warning.render(&request.text));
+        }
+        Ok(stream)
+    }
+
+    fn explain(&self, request: &QueryRequest) -> anyhow::Result<Exit> {
+        let snapshot = self.snapshot()?;
+        let stages = self
+            .runtime
+            .block_on(self.engine.explain(snapshot, request));
+        let stages = stages.map_err(|error| exit::query(&error, &request.text))?;
+        let mut out = BufWriter::new(io::stdout().lock());
+        for (i, stage) in stages.iter().enumerate() {
+            if i > 0 {
+                writeln!(out)?;
+            }
+            writeln!(
+                out,
+                "{}",
+                self.context.terminal.stdout.paint(BOLD, &stage.name)
+            )?;
+            for line in stage.text.trim_end().lines() {
+                writeln!(out, "  {line}")?;
+            }
+        }
+        out.flush()?;
+        Ok(Exit::Done)
+    }
+}
+
+/// What became of an answer.
+#[derive(Default)]
+pub struct Shown {
+    pub rows: usize,
+    pub time: Duration,
+    rows_max: Option<usize>,
+    /// Rows that were not shown were not all counted either.
+    is_partly_counted: bool,
+}
+
+impl Shown {
+    fn hidden(&self) -> usize {
+        self.rows_max.map_or(0, |max| self.rows.saturating_sub(max))
+    }
+
+    /// Says how many rows there were, to people.
+    fn tell(&self, context: &Context) {
+        let terminal = &context.terminal;
+        if !terminal.stderr.is_terminal {
+            return;
+        }
+        let time = sizes::duration(self.time);
+        let rows = sizes::counted(self.rows as u64, "row");
+        let hidden = sizes::count(self.hidden() as u64);
+        let text = match (self.hidden(), self.is_partly_counted) {
+            (0, _) => format!("{rows} in {time}"),
+            (_, false) => format!(
+                "{TABLE_ROWS} of {rows} shown, {hidden} more, in {time}; a pipe or a file takes all"
+            ),
+            (_, true) => format!(
+                "{TABLE_ROWS} rows shown, more than {hidden} more; a pipe or a file takes all"
+            ),
+        };
+        terminal.note(&text);
+    }
+}
+
+/// The form that is asked for, or fits where stdout goes.
+fn form(context: &Context, run: &RunArgs) -> OutputFormat {
+    run.output.unwrap_or(match context.terminal.stdout.is_terminal {
+        true => OutputFormat::Table,
+        false => OutputFormat::Ndjson,
+    })
+}
+
+fn writer(
+    context: &Context,
+    run: &RunArgs,
+    stream: &QueryStream,
+) -> anyhow::Result<Box<dyn ResultWriter>> {
+    let stdout = &context.terminal.stdout;
+    let (out, schema) = (BufWriter::with_capacity(1 << 16, io::stdout()), &stream.schema);
+    Ok(match form(context, run) {
+        OutputFormat::Table => {
+            let options = TableOptions {
+                width: context.terminal.width,
+                colour: stdout.colours,
+                rows_max: stdout.is_terminal.then_some(TABLE_ROWS),
+            };
+            Box::new(TableWriter::new(out, schema, options))
+        }
+        OutputFormat::Line => Box::new(LineWriter::new(out, schema, stdout.colours)),
+        OutputFormat::Json => Box::new(JsonWriter::new(out, schema)),
+        OutputFormat::Ndjson => Box::new(NdjsonWriter::new(out, schema)),
+        OutputFormat::Csv => Box::new(CsvWriter::new(out, schema, ',', run.csv_safe)),
+        OutputFormat::Tsv => Box::new(CsvWriter::new(out, schema, '\t', run.csv_safe)),
+        OutputFormat::Arrow => Box::new(ArrowIpcWriter::new(out, schema)),
+        OutputFormat::Raw => {
+            let writer = RawWriter::new(out, schema);
+            Box::new(writer.map_err(|error| exit::usage(error.to_string()))?)
+        }
+    })
+}
+
+fn name(language: Language) -> &'static str {
+    match language {
+        Language::Sql => "SQL",
+        Language::Insights => "Logs Insights QL",
+        Language::Search => "search",
+        Language::Auto => "auto",
+    }
+}

@@ -1,0 +1,312 @@
+//! `tarn import`: files in, and an account of every one of them.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde_json::json;
+use tarn_store::Cancel;
+use tarn_store::catalog::ImportStatus;
+use tarn_store::import::discover::{self, DiscoverOptions};
+use tarn_store::import::{ImportProgress, ImportRequest, ImportSummary};
+use tarn_store::owner::Session;
+
+use crate::args::{ImportArgs, SummaryFormat};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::progress::{Position, Progress};
+use crate::sizes::{Bytes, count};
+use crate::summary;
+
+/// How often `--watch` looks for new files.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// So many failures are listed in the summary; `imports show` lists all.
+const FAILURES_SHOWN: usize = 10;
+
+pub fn run(context: &Context, args: &ImportArgs) -> anyhow::Result<Exit> {
+    let zone = context.zone(None)?;
+    let range = context.time_range(args.since.as_deref(), args.until.as_deref(), zone)?;
+    let mut request = ImportRequest {
+        store: args.store.clone(),
+        since_ms: args.since.as_ref().map(|_| range.start_ms),
+        until_ms: args.until.as_ref().map(|_| range.end_ms),
+        accounts: args.account.clone(),
+        regions: args.region.clone(),
+        force: args.force,
+        dry_run: args.dry_run,
+        ..ImportRequest::default()
+    };
+    let session = context.session()?;
+    let mut spooled = None;
+    for path in &args.paths {
+        request.paths.push(match path.as_os_str() == "-" {
+            true => spooled.insert(Spooled::from_stdin(context)?).path.clone(),
+            // The process that owns the directory may run elsewhere.
+            false => std::path::absolute(path)?,
+        });
+    }
+    let exit = match args.watch {
+        true => watch(context, &session, request, args)?,
+        false => {
+            let (summary, time) = imported(context, &session, &request)?;
+            tell(context, &summary, time, args.output)?;
+            exit_of(&summary, args.strict)
+        }
+    };
+    session.close()?;
+    Ok(exit)
+}
+
+/// Imports with progress.
+pub fn imported(
+    context: &Context,
+    session: &Session,
+    request: &ImportRequest,
+) -> anyhow::Result<(ImportSummary, Duration)> {
+    if session.is_guest() {
+        context
+            .terminal
+            .note("another process writes this directory; it takes the import over");
+    }
+    let mut progress = Progress::new(context.terminal);
+    let cancel = context.interrupts.cancel();
+    let mut on_progress = |at: &ImportProgress| progress.show(|elapsed| position(at, elapsed));
+    let result = session.import(request, &mut on_progress, &cancel);
+    let time = progress.finish();
+    Ok((result.map_err(|error| context.session_error(error))?, time))
+}
+
+/// What an import's exit code says of its summary.
+pub fn exit_of(summary: &ImportSummary, strict: bool) -> Exit {
+    match summary.status {
+        ImportStatus::Interrupted => Exit::Interrupted,
+        ImportStatus::Failed => Exit::Failed,
+        _ if summary.files.failed > 0 => Exit::Failed,
+        _ if strict && summary.records.rejected > 0 => Exit::Failed,
+        _ => Exit::Done,
+    }
+}
+
+fn position(at: &ImportProgress, elapsed: Duration) -> Position {
+    let seconds = elapsed.as_secs_f64().max(0.001);
+    let rate = Bytes((at.record_bytes as f64 / seconds) as u64);
+    let mut facts = vec![
+        format!("{}/{} files", count(at.files_done), count(at.files_total)),
+        format!("{} events", count(at.records.seen)),
+        format!("{rate}/s"),
+    ];
+    for (n, what) in [
+        (at.records.duplicates, "duplicates"),
+        (at.records.rejected, "rejects"),
+    ] {
+        if n > 0 {
+            facts.push(format!("{} {what}", count(n)));
+        }
+    }
+    let total = Some(at.bytes_total).filter(|total| *total > 0);
+    Position {
+        done: at.bytes_done,
+        total,
+        facts,
+    }
+}
+
+/// Writes the summary to stdout.
+pub fn tell(
+    context: &Context,
+    summary: &ImportSummary,
+    time: Duration,
+    format: SummaryFormat,
+) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    if format == SummaryFormat::Json {
+        let mut value = serde_json::to_value(summary)?;
+        value["seconds"] = json!(time.as_secs_f64());
+        writeln!(out, "{value}")?;
+        return Ok(());
+    }
+    let (files, records) = (&summary.files, &summary.records);
+    writeln!(out, "{}", summary::files(files))?;
+    writeln!(out, "{}", summary::records(records))?;
+    writeln!(
+        out,
+        "pace    {}",
+        summary::pace(summary.record_bytes, records.seen, time)
+    )?;
+    drop(out);
+    explain(context, summary);
+    Ok(())
+}
+
+/// Says on stderr what the sums leave open, and where to look.
+fn explain(context: &Context, summary: &ImportSummary) {
+    let terminal = &context.terminal;
+    if summary.pruned > 0 {
+        terminal.note(&format!(
+            "{} files set aside by path (--since, --until, --account, --region)",
+            count(summary.pruned)
+        ));
+    }
+    for (path, reason) in summary.failures.iter().take(FAILURES_SHOWN) {
+        terminal.warn(&format!("{path}: {reason}"));
+    }
+    let more = summary.failures.len().saturating_sub(FAILURES_SHOWN);
+    if more > 0 {
+        terminal.warn(&format!("and {} files more", count(more as u64)));
+    }
+    for (reason, n) in &summary.reject_reasons {
+        terminal.warn(&format!("{} rejected: {reason}", count(*n)));
+    }
+    match summary.import {
+        None => terminal.note("dry run: nothing was stored"),
+        Some(import) => {
+            if summary.records.rejected > 0 || summary.files.failed > 0 {
+                terminal.note(&format!(
+                    "tarn imports rejects {import} lists what could not be taken"
+                ));
+            }
+            if summary.records.conflicts > 0 {
+                terminal.note(&format!(
+                    "tarn imports conflicts {import} lists the conflicts"
+                ));
+            }
+        }
+    }
+    if summary.status == ImportStatus::Interrupted {
+        terminal.note("interrupted; what is stored stays, and the same import goes on from there");
+    }
+}
+
+/// Takes files as they appear, until Ctrl-C.
+///
+/// A file is taken when it has not changed between two looks, so that one that
+/// is still being written is left until it is whole.
+fn watch(
+    context: &Context,
+    session: &Session,
+    request: ImportRequest,
+    args: &ImportArgs,
+) -> anyhow::Result<Exit> {
+    let options = DiscoverOptions {
+        since_ms: request.since_ms,
+        until_ms: request.until_ms,
+        accounts: request.accounts.clone(),
+        regions: request.regions.clone(),
+    };
+    let cancel = context.interrupts.cancel();
+    let (summary, time) = imported(context, session, &request)?;
+    tell(context, &summary, time, args.output)?;
+    let mut exit = exit_of(&summary, args.strict);
+    let mut seen = look(&request.paths, &options)?;
+    let mut settled = seen.clone();
+    context.terminal.note("watching for new files; Ctrl-C ends");
+    while wait(WATCH_EVERY, &cancel) {
+        let now = look(&request.paths, &options)?;
+        let ready: Vec<PathBuf> = now
+            .iter()
+            .filter(|(path, state)| {
+                seen.get(*path) == Some(state) && settled.get(*path) != Some(state)
+            })
+            .map(|(path, _)| path.clone())
+            .collect();
+        seen = now;
+        if ready.is_empty() {
+            continue;
+        }
+        settled.extend(
+            ready
+                .iter()
+                .filter_map(|path| Some((path.clone(), *seen.get(path)?))),
+        );
+        let request = ImportRequest {
+            paths: ready,
+            push: true,
+            ..request.clone()
+        };
+        let (summary, time) = imported(context, session, &request)?;
+        tell(context, &summary, time, args.output)?;
+        if exit == Exit::Done {
+            exit = exit_of(&summary, args.strict);
+        }
+    }
+    // Ctrl-C is how watching ends, not an interruption of it.
+    Ok(if exit == Exit::Interrupted {
+        Exit::Done
+    } else {
+        exit
+    })
+}
+
+/// Size and time of every file that the paths name.
+fn look(
+    paths: &[PathBuf],
+    options: &DiscoverOptions,
+) -> anyhow::Result<HashMap<PathBuf, (u64, i64)>> {
+    match discover::discover(paths, options) {
+        Ok(found) => Ok(found
+            .files
+            .into_iter()
+            .map(|file| (file.path, (file.size, file.mtime_ns)))
+            .collect()),
+        // Nothing yet is what watching is for.
+        Err(_) if paths.iter().any(|path| path.exists()) => Ok(HashMap::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the time passed without being cancelled.
+fn wait(time: Duration, cancel: &Cancel) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < time {
+        if cancel.is_cancelled() {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    !cancel.is_cancelled()
+}
+
+/// Stdin as a file: what it is can only be told by looking at it twice, and
+/// another process may have to read it.
+struct Spooled {
+    path: PathBuf,
+}
+
+impl Spooled {
+    fn from_stdin(context: &Context) -> anyhow::Result<Self> {
+        let folder = context.data.join("tmp");
+        let name = format!("stdin-{}-{}", context.now_ms(), std::process::id());
+        let path = std::path::absolute(folder.join(name))?;
+        let spooled = Self { path };
+        spooled
+            .fill()
+            .with_context(|| format!("cannot keep stdin in {}", spooled.path.display()))?;
+        Ok(spooled)
+    }
+
+    fn fill(&self) -> io::Result<()> {
+        let mut file = private(&self.path)?;
+        io::copy(&mut io::stdin().lock(), &mut file)?;
+        Ok(())
+    }
+}
+
+impl Drop for Spooled {
+    fn drop(&mut self) {
+        // What stays behind is removed with everything in `tmp` at the next open.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn private(path: &Path) -> io::Result<fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    fs::File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
