@@ -244,10 +244,11 @@ impl Shown {
 
 /// The form that is asked for, or fits where stdout goes.
 fn form(context: &Context, run: &RunArgs) -> OutputFormat {
-    run.output.unwrap_or(match context.terminal.stdout.is_terminal {
-        true => OutputFormat::Table,
-        false => OutputFormat::Ndjson,
-    })
+    run.output
+        .unwrap_or(match context.terminal.stdout.is_terminal {
+            true => OutputFormat::Table,
+            false => OutputFormat::Ndjson,
+        })
 }
 
 fn writer(
@@ -256,7 +257,10 @@ fn writer(
     stream: &QueryStream,
 ) -> anyhow::Result<Box<dyn ResultWriter>> {
     let stdout = &context.terminal.stdout;
-    let (out, schema) = (BufWriter::with_capacity(1 << 16, io::stdout()), &stream.schema);
+    let (out, schema) = (
+        BufWriter::with_capacity(1 << 16, io::stdout()),
+        &stream.schema,
+    );
     Ok(match form(context, run) {
         OutputFormat::Table => {
             let options = TableOptions {

@@ -55,7 +55,10 @@ impl Context {
 
     /// The same, with another data directory.
     pub fn with_data(&self, data: PathBuf) -> Self {
-        Self { data, ..self.clone() }
+        Self {
+            data,
+            ..self.clone()
+        }
     }
 
     /// The directory, for reading.

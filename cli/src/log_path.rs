@@ -19,11 +19,17 @@ impl LogPath {
         let [account, _kind, region, time, ..] = parts.as_slice() else {
             return Self::default();
         };
-        let date = time.get(..8).and_then(|day| NaiveDate::parse_from_str(day, "%Y%m%d").ok());
+        let date = time
+            .get(..8)
+            .and_then(|day| NaiveDate::parse_from_str(day, "%Y%m%d").ok());
         if date.is_none() {
             return Self::default();
         }
-        Self { account: Some((*account).to_owned()), region: Some((*region).to_owned()), date }
+        Self {
+            account: Some((*account).to_owned()),
+            region: Some((*region).to_owned()),
+            date,
+        }
     }
 }
 

@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn digits_strings_and_order_stay() {
-        let json = br#"{"b" : 1.50,"a":[12345678901234567890123, {"x":"{\"y\": 1}"}],"e":{ },"f":[]}"#;
+        let json =
+            br#"{"b" : 1.50,"a":[12345678901234567890123, {"x":"{\"y\": 1}"}],"e":{ },"f":[]}"#;
         let wanted = "{\n  \"b\": 1.50,\n  \"a\": [\n    12345678901234567890123,\n    {\n      \
                       \"x\": \"{\\\"y\\\": 1}\"\n    }\n  ],\n  \"e\": {},\n  \"f\": []\n}";
         assert_eq!(String::from_utf8(indented(json)).unwrap(), wanted);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use tarn_store::{FileSums, RecordSums};
+use tarn_store::catalog::{FileSums, RecordSums};
 
 use crate::sizes::{Bytes, count, duration};
 

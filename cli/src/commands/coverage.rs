@@ -52,10 +52,17 @@ pub fn run(context: &Context, args: &CoverageArgs) -> anyhow::Result<Exit> {
         account: args.account.clone(),
         ..RunArgs::default()
     };
-    let question = Question { text: QUERY, language: Language::Sql, parameters: &[], run: &run };
+    let question = Question {
+        text: QUERY,
+        language: Language::Sql,
+        parameters: &[],
+        run: &run,
+    };
     let mut places: BTreeMap<Place, Calendar> = BTreeMap::new();
     for row in asker.rows(&question, &context.interrupts.cancel())? {
-        let Some((place, date, day)) = read(&row) else { continue };
+        let Some((place, date, day)) = read(&row) else {
+            continue;
+        };
         places.entry(place).or_default().insert(date, day);
     }
     add_rejects(context, args, &mut places)?;
@@ -63,12 +70,21 @@ pub fn run(context: &Context, args: &CoverageArgs) -> anyhow::Result<Exit> {
         true => by_day(&places),
         false => by_place(&places),
     };
-    listing.write(&mut io::stdout().lock(), args.listing.output, &context.terminal)?;
+    listing.write(
+        &mut io::stdout().lock(),
+        args.listing.output,
+        &context.terminal,
+    )?;
     Ok(Exit::Done)
 }
 
 fn read(row: &Row) -> Option<(Place, NaiveDate, Day)> {
-    let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
+    let text = |name: &str| {
+        row.get(name)
+            .and_then(Value::as_str)
+            .unwrap_or("")
+            .to_owned()
+    };
     let date = text("day").get(..10)?.parse().ok()?;
     let day = Day {
         events: row.get("events")?.as_u64()?,
@@ -81,26 +97,54 @@ fn read(row: &Row) -> Option<(Place, NaiveDate, Day)> {
 }
 
 /// Counts rejects under the place and day that the path of their file names.
-fn add_rejects(context: &Context, args: &CoverageArgs, places: &mut BTreeMap<Place, Calendar>) -> anyhow::Result<()> {
-    let range = context.time_range(args.since.as_deref(), args.until.as_deref(), context.zone(None)?)?;
+fn add_rejects(
+    context: &Context,
+    args: &CoverageArgs,
+    places: &mut BTreeMap<Place, Calendar>,
+) -> anyhow::Result<()> {
+    let range = context.time_range(
+        args.since.as_deref(),
+        args.until.as_deref(),
+        context.zone(None)?,
+    )?;
     for reject in imports::rejects_of_store(context, &args.store)? {
         let path = LogPath::read(&reject.path);
         let account = path.account.unwrap_or_default();
         let Some(date) = path.date else { continue };
-        let start_ms = date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis();
+        let start_ms = date
+            .and_time(chrono::NaiveTime::MIN)
+            .and_utc()
+            .timestamp_millis();
         let is_wanted = args.account.is_empty() || args.account.contains(&account);
-        if !is_wanted || start_ms >= range.end_ms || start_ms.saturating_add(86_400_000) <= range.start_ms {
+        if !is_wanted
+            || start_ms >= range.end_ms
+            || start_ms.saturating_add(86_400_000) <= range.start_ms
+        {
             continue;
         }
         let place = (account, path.region.unwrap_or_default());
-        places.entry(place).or_default().entry(date).or_default().rejects += 1;
+        places
+            .entry(place)
+            .or_default()
+            .entry(date)
+            .or_default()
+            .rejects += 1;
     }
     Ok(())
 }
 
 fn by_place(places: &BTreeMap<Place, Calendar>) -> Listing {
     let mut listing = Listing::new(&[
-        "account", "region", "events", "first", "last", "days", "daysMissing", "gaps", "delayMax", "rejects",
+        "account",
+        "region",
+        "events",
+        "first",
+        "last",
+        "days",
+        "daysMissing",
+        "gaps",
+        "delayMax",
+        "rejects",
     ]);
     for ((account, region), calendar) in places {
         let days = calendar.values();
@@ -111,12 +155,31 @@ fn by_place(places: &BTreeMap<Place, Calendar>) -> Listing {
             text_or_null(account),
             text_or_null(region),
             json!(days.clone().map(|day| day.events).sum::<u64>()),
-            json!(days.clone().map(|day| &day.first).filter(|first| !first.is_empty()).min()),
-            json!(days.clone().map(|day| &day.last).filter(|last| !last.is_empty()).max()),
+            json!(
+                days.clone()
+                    .map(|day| &day.first)
+                    .filter(|first| !first.is_empty())
+                    .min()
+            ),
+            json!(
+                days.clone()
+                    .map(|day| &day.last)
+                    .filter(|last| !last.is_empty())
+                    .max()
+            ),
             json!(with_events),
             json!(missing),
-            json!(gaps.iter().map(|(from, to)| range_text(*from, *to)).collect::<Vec<_>>()),
-            json!(days.clone().filter_map(|day| day.delay_s).max().map(delay_text)),
+            json!(
+                gaps.iter()
+                    .map(|(from, to)| range_text(*from, *to))
+                    .collect::<Vec<_>>()
+            ),
+            json!(
+                days.clone()
+                    .filter_map(|day| day.delay_s)
+                    .max()
+                    .map(delay_text)
+            ),
             json!(days.map(|day| day.rejects).sum::<u64>()),
         ]);
     }
@@ -124,8 +187,9 @@ fn by_place(places: &BTreeMap<Place, Calendar>) -> Listing {
 }
 
 fn by_day(places: &BTreeMap<Place, Calendar>) -> Listing {
-    let mut listing =
-        Listing::new(&["account", "region", "day", "events", "first", "last", "delayMax", "rejects"]);
+    let mut listing = Listing::new(&[
+        "account", "region", "day", "events", "first", "last", "delayMax", "rejects",
+    ]);
     let mut push = |place: &Place, date: NaiveDate, day: &Day| {
         listing.push(vec![
             text_or_null(&place.0),
@@ -143,7 +207,9 @@ fn by_day(places: &BTreeMap<Place, Calendar>) -> Listing {
         for (date, day) in calendar {
             while let Some((from, to)) = missing.next_if(|(from, _)| from < date) {
                 let dates = from.iter_days().take_while(|gap| *gap <= to);
-                dates.filter(|gap| !calendar.contains_key(gap)).for_each(|gap| push(place, gap, &Day::default()));
+                dates
+                    .filter(|gap| !calendar.contains_key(gap))
+                    .for_each(|gap| push(place, gap, &Day::default()));
             }
             push(place, *date, day);
         }
@@ -154,12 +220,18 @@ fn by_day(places: &BTreeMap<Place, Calendar>) -> Listing {
 /// Runs of days without events between the first and the last day with events,
 /// both ends inclusive.
 fn gaps(calendar: &Calendar) -> Vec<(NaiveDate, NaiveDate)> {
-    let with_events: Vec<NaiveDate> =
-        calendar.iter().filter(|(_, day)| day.events > 0).map(|(date, _)| *date).collect();
+    let with_events: Vec<NaiveDate> = calendar
+        .iter()
+        .filter(|(_, day)| day.events > 0)
+        .map(|(date, _)| *date)
+        .collect();
     let mut gaps = Vec::new();
     for pair in with_events.windows(2) {
         let [before, after] = pair else { continue };
-        let (from, to) = (before.checked_add_days(Days::new(1)), after.checked_sub_days(Days::new(1)));
+        let (from, to) = (
+            before.checked_add_days(Days::new(1)),
+            after.checked_sub_days(Days::new(1)),
+        );
         if let (Some(from), Some(to)) = (from, to)
             && from <= to
         {
@@ -198,14 +270,28 @@ mod tests {
     use super::*;
 
     fn calendar(days: &[(&str, u64)]) -> Calendar {
-        let day = |events| Day { events, ..Day::default() };
-        days.iter().map(|(date, events)| (date.parse().unwrap(), day(*events))).collect()
+        let day = |events| Day {
+            events,
+            ..Day::default()
+        };
+        days.iter()
+            .map(|(date, events)| (date.parse().unwrap(), day(*events)))
+            .collect()
     }
 
     #[test]
     fn gaps_are_days_without_events_between_days_with() {
-        let calendar = calendar(&[("2024-02-27", 0), ("2024-02-28", 5), ("2024-03-02", 1), ("2024-03-03", 1), ("2024-03-05", 2)]);
-        let texts: Vec<String> = gaps(&calendar).into_iter().map(|(from, to)| range_text(from, to)).collect();
+        let calendar = calendar(&[
+            ("2024-02-27", 0),
+            ("2024-02-28", 5),
+            ("2024-03-02", 1),
+            ("2024-03-03", 1),
+            ("2024-03-05", 2),
+        ]);
+        let texts: Vec<String> = gaps(&calendar)
+            .into_iter()
+            .map(|(from, to)| range_text(from, to))
+            .collect();
         assert_eq!(texts, ["2024-02-29/2024-03-01", "2024-03-04"]);
     }
 

@@ -48,12 +48,18 @@ pub fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<Exit> {
     let made = generated(context, options)?;
     say(&made.text)?;
     let Some(incident) = made.summary.incident else {
-        return Err(exit::usage("so few events hide no incident; take at least 1000"));
+        return Err(exit::usage(
+            "so few events hide no incident; take at least 1000",
+        ));
     };
 
     step(context, &format!("tarn import {}", shell_word(&logs)))?;
     let session = demo.session()?;
-    let request = ImportRequest { store: "default".to_owned(), paths: vec![logs], ..ImportRequest::default() };
+    let request = ImportRequest {
+        store: "default".to_owned(),
+        paths: vec![logs],
+        ..ImportRequest::default()
+    };
     let (summary, time) = import::imported(&demo, &session, &request)?;
     import::tell(&demo, &summary, time, SummaryFormat::Text)?;
     let exit = import::exit_of(&summary, false);
@@ -72,7 +78,12 @@ pub fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<Exit> {
             output: Some(OutputFormat::Table),
             ..RunArgs::default()
         };
-        let question = Question { text: &scene.query, language: scene.language, parameters: &[], run: &run };
+        let question = Question {
+            text: &scene.query,
+            language: scene.language,
+            parameters: &[],
+            run: &run,
+        };
         let shown = asker.show(&question, &demo.interrupts.cancel())?;
         say(&context.terminal.stdout.paint(DIM, &duration(shown.time)))?;
     }
@@ -115,9 +126,24 @@ struct Scene {
 }
 
 fn story(incident: &IncidentFacts) -> [Scene; 6] {
-    let IncidentFacts { leaked_key, address, new_key, session_key, target_account, .. } = incident;
-    let insights = |told, query| Scene { told, language: Language::Insights, query };
-    let sql = |told, query| Scene { told, language: Language::Sql, query };
+    let IncidentFacts {
+        leaked_key,
+        address,
+        new_key,
+        session_key,
+        target_account,
+        ..
+    } = incident;
+    let insights = |told, query| Scene {
+        told,
+        language: Language::Insights,
+        query,
+    };
+    let sql = |told, query| Scene {
+        told,
+        language: Language::Sql,
+        query,
+    };
     [
         insights(
             "A key of the deploy user is suspected. From where was it used?",
@@ -186,7 +212,10 @@ fn farewell(context: &Context, dir: &Path, incident: &IncidentFacts) -> anyhow::
     let lines = [
         format!("export TARN_DATA={data}"),
         format!("{tarn} query                               # a shell with completion"),
-        format!("{tarn} search -l {}         # every account that an address shows up in", incident.second_address),
+        format!(
+            "{tarn} search -l {}         # every account that an address shows up in",
+            incident.second_address
+        ),
         format!("{tarn} fields request --values             # what can be asked"),
         format!("{tarn} coverage                            # what is there, and what is missing"),
         format!("{tarn} --data ~/my-tarn import ~/logs      # your own logs"),

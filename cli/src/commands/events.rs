@@ -18,7 +18,11 @@ fn get(context: &Context, args: &EventsGetArgs) -> anyhow::Result<Exit> {
     let snapshot = context.snapshot()?;
     let stores = match &args.store {
         Some(reference) => vec![context.find_store(&snapshot, reference)?],
-        None => snapshot.stores().iter().filter(|store| store.is_enabled()).collect(),
+        None => snapshot
+            .stores()
+            .iter()
+            .filter(|store| store.is_enabled())
+            .collect(),
     };
     let scope = context.scope(&args.account);
     let mut out = BufWriter::new(io::stdout().lock());
@@ -29,19 +33,19 @@ fn get(context: &Context, args: &EventsGetArgs) -> anyhow::Result<Exit> {
             for record in snapshot.events_by_id(store.id, id, &scope)? {
                 found += 1;
                 match args.pretty {
-                    false => out.write_all(&record.raw)?,
+                    false => out.write_all(&record.record)?,
                     true => {
                         out.flush()?;
                         context.terminal.note(&format!(
                             "{} account {} store {} import {} arrived {} from {}",
-                            iso(record.time_ms),
-                            record.account,
+                            iso(record.key.time_ms),
+                            record.key.account,
                             store.name,
-                            record.import,
-                            iso(record.ingestion_time_ms),
+                            record.provenance.import,
+                            iso(record.provenance.arrived_ms),
                             record.source,
                         ));
-                        out.write_all(&indented(&record.raw))?;
+                        out.write_all(&indented(&record.record))?;
                     }
                 }
                 out.write_all(b"\n")?;
@@ -53,7 +57,9 @@ fn get(context: &Context, args: &EventsGetArgs) -> anyhow::Result<Exit> {
     }
     out.flush()?;
     for id in &missing {
-        context.terminal.error(&format!("there is no event with the id {id}"));
+        context
+            .terminal
+            .error(&format!("there is no event with the id {id}"));
     }
     Ok(match missing.is_empty() {
         true => Exit::Done,

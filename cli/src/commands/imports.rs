@@ -33,8 +33,18 @@ fn list(context: &Context, args: &ListingArgs) -> anyhow::Result<Exit> {
     let snapshot = context.snapshot()?;
     let stores = store_names(&snapshot);
     let mut listing = Listing::new(&[
-        "import", "store", "status", "started", "seconds", "files", "events", "stored", "duplicates", "rejected",
-        "conflicts", "paths",
+        "import",
+        "store",
+        "status",
+        "started",
+        "seconds",
+        "files",
+        "events",
+        "stored",
+        "duplicates",
+        "rejected",
+        "conflicts",
+        "paths",
     ]);
     let mut imports = snapshot.imports()?;
     imports.sort_by_key(|import| std::cmp::Reverse(import.id));
@@ -44,7 +54,11 @@ fn list(context: &Context, args: &ListingArgs) -> anyhow::Result<Exit> {
             json!(stores.get(&import.store)),
             json!(status(&import)),
             json!(iso(import.started_ms)),
-            json!(import.ended_ms.map(|ended| (ended - import.started_ms) as f64 / 1000.0)),
+            json!(
+                import
+                    .ended_ms
+                    .map(|ended| (ended - import.started_ms) as f64 / 1000.0)
+            ),
             json!(import.files.seen),
             json!(import.records.seen),
             json!(import.records.stored),
@@ -78,15 +92,29 @@ fn show(context: &Context, args: &ImportShowArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     if args.listing.output.is_none() && context.terminal.stdout.is_terminal {
-        let store = store_names(&snapshot).remove(&import.store).unwrap_or_default();
-        writeln!(out, "import  {} into {store}, {}", import.id, status(&import))?;
-        writeln!(out, "time    {} to {}", iso(import.started_ms), import.ended_ms.map_or("…".to_owned(), iso))?;
+        let store = store_names(&snapshot)
+            .remove(&import.store)
+            .unwrap_or_default();
+        writeln!(
+            out,
+            "import  {} into {store}, {}",
+            import.id,
+            status(&import)
+        )?;
+        writeln!(
+            out,
+            "time    {} to {}",
+            iso(import.started_ms),
+            import.ended_ms.map_or("…".to_owned(), iso)
+        )?;
         writeln!(out, "paths   {}", import.paths.join(", "))?;
         writeln!(out, "{}", summary::files(&import.files))?;
         writeln!(out, "{}", summary::records(&import.records))?;
         return Ok(Exit::Done);
     }
-    let mut listing = Listing::new(&["import", "store", "status", "started", "ended", "paths", "files", "records", "bytes"]);
+    let mut listing = Listing::new(&[
+        "import", "store", "status", "started", "ended", "paths", "files", "records", "bytes",
+    ]);
     listing.push(vec![
         json!(import.id),
         json!(store_names(&snapshot).get(&import.store)),
@@ -113,7 +141,9 @@ fn rejects(context: &Context, args: &RejectsArgs) -> anyhow::Result<Exit> {
         }
         return Ok(Exit::Done);
     }
-    let mut listing = Listing::new(&["import", "reason", "path", "position", "offset", "length", "bytes"]);
+    let mut listing = Listing::new(&[
+        "import", "reason", "path", "position", "offset", "length", "bytes",
+    ]);
     for reject in rejects {
         listing.push(vec![
             json!(reject.import),
@@ -142,7 +172,11 @@ fn conflicts(context: &Context, args: &ConflictsArgs) -> anyhow::Result<Exit> {
             json!(conflict.position),
         ]);
     }
-    listing.write(&mut io::stdout().lock(), args.listing.output, &context.terminal)?;
+    listing.write(
+        &mut io::stdout().lock(),
+        args.listing.output,
+        &context.terminal,
+    )?;
     Ok(Exit::Done)
 }
 
@@ -153,9 +187,13 @@ fn retry(context: &Context, args: &ImportRetryArgs) -> anyhow::Result<Exit> {
     let snapshot = context.snapshot()?;
     let import = find(&snapshot, args.import)?;
     let store = store_names(&snapshot).remove(&import.store);
-    let store = store.ok_or_else(|| exit::usage(format!("the store of import {} is gone", import.id)))?;
-    let mut with_rejects: Vec<String> =
-        snapshot.rejects(Some(import.id))?.into_iter().map(|reject| reject.path).collect();
+    let store =
+        store.ok_or_else(|| exit::usage(format!("the store of import {} is gone", import.id)))?;
+    let mut with_rejects: Vec<String> = snapshot
+        .rejects(Some(import.id))?
+        .into_iter()
+        .map(|reject| reject.path)
+        .collect();
     with_rejects.sort();
     with_rejects.dedup();
     let session = context.session()?;
@@ -181,7 +219,11 @@ fn retry(context: &Context, args: &ImportRetryArgs) -> anyhow::Result<Exit> {
 pub fn rejects_of_store(context: &Context, reference: &str) -> anyhow::Result<Vec<RejectEntry>> {
     let snapshot = context.snapshot()?;
     let store = context.find_store(&snapshot, reference)?.id;
-    Ok(snapshot.rejects(None)?.into_iter().filter(|reject| reject.store == store).collect())
+    Ok(snapshot
+        .rejects(None)?
+        .into_iter()
+        .filter(|reject| reject.store == store)
+        .collect())
 }
 
 /// The import of a number, else the newest.
@@ -192,13 +234,19 @@ fn find(snapshot: &Snapshot, wanted: Option<u64>) -> anyhow::Result<ImportEntry>
         None => imports.max_by_key(|import| import.id),
     };
     found.ok_or_else(|| match wanted {
-        Some(id) => exit::usage(format!("there is no import {id}; tarn imports list shows them")),
+        Some(id) => exit::usage(format!(
+            "there is no import {id}; tarn imports list shows them"
+        )),
         None => exit::usage("there is no import yet"),
     })
 }
 
 fn store_names(snapshot: &Snapshot) -> HashMap<StoreId, String> {
-    snapshot.stores().iter().map(|store| (store.id, store.name.clone())).collect()
+    snapshot
+        .stores()
+        .iter()
+        .map(|store| (store.id, store.name.clone()))
+        .collect()
 }
 
 fn status(import: &ImportEntry) -> &'static str {

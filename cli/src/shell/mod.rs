@@ -296,7 +296,7 @@ impl Shell<'_> {
                 .filter_map(|(command, _)| command.split(' ').next())
                 .collect(),
             keywords: tarn_query::keywords(),
-            fields: fields::names(&snapshot, &self.run.store, &self.run.account)?,
+            fields: fields::names(self.context, &snapshot, &self.run.store, &self.run.account)?,
             stores: names.collect(),
         };
         Ok(())
