@@ -19,11 +19,13 @@ help:
 	@echo 'make bench        run the benchmarks'
 	@echo 'make lint         what CI asks of the code besides its tests'
 
+# Always the whole workspace: for one package cargo would choose other features
+# of the dependencies, and compile RocksDB and DataFusion a second time.
 build:
-	$(CARGO) build --release -p tarn-cli
+	$(CARGO) build --release --workspace --bin tarn
 
-install:
-	$(CARGO) install --path cli --locked
+install: build
+	install -D -m 755 $(TARN) $(HOME)/.cargo/bin/tarn
 
 demo: build
 	$(TARN) demo
@@ -38,7 +40,7 @@ test-guards:
 	tests/guards/run
 
 bench:
-	$(CARGO) bench -p tarn-benches
+	$(CARGO) bench --workspace
 
 fmt:
 	$(CARGO) fmt --all
