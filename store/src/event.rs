@@ -118,6 +118,12 @@ pub fn parse_time(text: &str) -> Option<i64> {
     Some(day.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis())
 }
 
+/// Whether a text is a time spelled `YYYY-MM-DDTHH:MM:SSZ`, so that the time
+/// alone gives it back.
+pub fn is_usual_time(text: &str) -> bool {
+    parse_usual_time(text.as_bytes()).is_some()
+}
+
 /// `YYYY-MM-DDTHH:MM:SSZ`, which nearly every record has, without the general
 /// parser.
 fn parse_usual_time(text: &[u8]) -> Option<i64> {

@@ -84,12 +84,13 @@ pub fn is_present(root: &Json<'_>, path: &FieldPath, arrays: Arrays) -> bool {
 
 /// The value of the path as a result shows it: one value as its text, several
 /// (from elements of arrays) as a JSON array of them as delivered, none or
-/// null as nothing.
+/// nothing but null as nothing.
 pub fn shown<'j>(root: &'j Json<'_>, path: &FieldPath, arrays: Arrays) -> Option<Cow<'j, str>> {
     let values = reached(root, path, arrays);
     match values.as_slice() {
         [] => None,
         [one] => one.text().map(Cow::Borrowed),
+        several if several.iter().all(|v| v.is_null()) => None,
         several => {
             let raws: Vec<&str> = several.iter().map(|v| v.raw).collect();
             Some(Cow::Owned(format!("[{}]", raws.join(","))))
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     const RECORD: &str = r#"{"resources":[{"ARN":"a"},{"ARN":"b","x":null},{"id":1}],
-        "one":[{"k":"v"}],"names":["p",["q"],null],"empty":[],"none":null,"o":{"0":"zero"}}"#;
+        "one":[{"k":"v"}],"names":["p",["q"],null],"empty":[],"none":null,"nulls":[{"k":null},{"k":null}],"o":{"0":"zero"}}"#;
 
     fn show(path: &str, arrays: Arrays) -> Option<String> {
         let json = Json::parse(RECORD.as_bytes()).expect("valid");
@@ -121,6 +122,7 @@ mod tests {
         assert_eq!(show("one.k", Arrays::Any).as_deref(), Some("v"));
         assert_eq!(show("o.0", Arrays::Exact).as_deref(), Some("zero"));
         assert_eq!(show("none", Arrays::Any), None);
+        assert_eq!(show("nulls.k", Arrays::Any), None);
         assert_eq!(show("empty", Arrays::Any).as_deref(), Some("[]"));
     }
 

@@ -16,9 +16,14 @@
 //! `i:P`, `b:P` or `x:P`. An array of scalars at P has `x:P` for the array, and
 //! `s:P`… for its elements.
 //!
-//! A path longer than [`PATH_BYTES_MAX`], or one too many
-//! ([`PATHS_MAX`]), has no columns in the split; documents with such a path
-//! have [`OVERFLOW`], and the record decides.
+//! A path longer than [`PATH_BYTES_MAX`], or one too many ([`PATHS_MAX`]), has
+//! no columns; documents with such a path have [`OVERFLOW`], and the record
+//! decides them. Documented fields always have their columns. A merge brings
+//! together splits that left out different paths, so where a document has
+//! [`OVERFLOW`] the columns of any other path may lack its values.
+//!
+//! `eventTime` has `x:` only where it is not spelled as [`TIME`] gives it back,
+//! `YYYY-MM-DDTHH:MM:SSZ`; every event has one.
 
 /// Longer strings are left to the record.
 pub const TEXT_BYTES_MAX: usize = 4096;

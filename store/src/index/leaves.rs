@@ -1,6 +1,7 @@
 //! The values of a record as a split holds them: the one walk that feeds
 //! columns and tokens.
 
+use crate::event::is_usual_time;
 use crate::fields::{self, Kept};
 use crate::index::layout::{PATH_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::json::{Json, Kind};
@@ -73,6 +74,12 @@ fn visit(value: &Json<'_>, path: &mut String, in_array: bool, sink: &mut dyn Sin
 }
 
 fn report(path: &str, leaf: Leaf<'_>, in_array: bool, sink: &mut dyn Sink) {
+    if let ("eventTime", Leaf::Text(text)) = (path, leaf) {
+        if is_usual_time(text) {
+            // The time column gives it back.
+            return;
+        }
+    }
     if path.len() > PATH_BYTES_MAX {
         sink.overflow();
         return;

@@ -10,6 +10,7 @@ use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextO
 use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer};
 use tantivy::{Index, IndexSettings, SingleSegmentIndexWriter, TantivyDocument, TantivyError};
 
+use crate::fields;
 use crate::index::layout;
 use crate::index::leaves::{self, Leaf, Sink};
 use crate::index::split_file::{self, SplitFileError};
@@ -333,7 +334,7 @@ fn name_column(name: &mut String, kind: &str, path: &str) {
 impl Sink for Values {
     fn leaf(&mut self, path: &str, leaf: Leaf<'_>, in_array: bool) {
         if !self.paths.contains_key(path) {
-            if self.paths.len() >= layout::PATHS_MAX {
+            if self.paths.len() >= layout::PATHS_MAX && fields::known(path).is_none() {
                 return self.overflow();
             }
             self.paths.insert(path.to_owned(), Marks::default());

@@ -340,8 +340,7 @@ impl Evaluator<'_> {
         if path.is_root() {
             return Ok(within.clone());
         }
-        let column = PathColumns::open(self.split, path)?;
-        Ok(column.see_record(within).or(&column.overflowed(within)))
+        Ok(PathColumns::open(self.split, path)?.containers(within))
     }
 
     /// Documents that the record decides, without those that do not hold the
@@ -406,10 +405,12 @@ impl Evaluator<'_> {
         let is_one_token = tokens(phrase)
             .next()
             .is_some_and(|token| token.start == 0 && token.end == phrase.len());
-        Ok(match is_one_token && !required.iter().any(|t| is_id_like(t)) {
-            true => Bounds::exactly(may),
-            false => Bounds::open(may),
-        })
+        Ok(
+            match is_one_token && !required.iter().any(|t| is_id_like(t)) {
+                true => Bounds::exactly(may),
+                false => Bounds::open(may),
+            },
+        )
     }
 
     /// Dictionary tokens are known; an id-like token can begin with anything,
@@ -501,9 +502,14 @@ impl PathColumns {
         documents(&self.overflow, within)
     }
 
+    /// The documents that may have an object or array.
+    pub fn containers(&self, within: &DocSet) -> DocSet {
+        self.see_record(within).or(&self.overflowed(within))
+    }
+
     /// The documents of whose value a test has to ask the record.
     fn undecided(&self, arrays: Arrays, within: &DocSet) -> DocSet {
-        let undecided = self.see_record(within).or(&self.overflowed(within));
+        let undecided = self.containers(within);
         match arrays {
             Arrays::Any => undecided,
             Arrays::Exact => undecided.or(&self.in_array(within)),

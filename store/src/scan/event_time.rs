@@ -113,10 +113,22 @@ mod tests {
             Matcher::Present,
             Matcher::Equals(text("2023-01-01T00:00:00Z")),
             Matcher::Equals(text("2023-01-01T00:00:00.000Z")),
-            Matcher::OneOf(["2023-01-01T00:00:01Z", "2022-12-31T23:59:59Z", "x"].map(text).into()),
+            Matcher::OneOf(
+                ["2023-01-01T00:00:01Z", "2022-12-31T23:59:59Z", "x"]
+                    .map(text)
+                    .into(),
+            ),
             Matcher::EndsWith(text("5Z")),
         ];
-        for part in ["2023", "2022-12-31T23:59:5", "2", "", "3", "2023-01-01T00:00:07Z", "1"] {
+        for part in [
+            "2023",
+            "2022-12-31T23:59:5",
+            "2",
+            "",
+            "3",
+            "2023-01-01T00:00:07Z",
+            "1",
+        ] {
             matchers.push(Matcher::StartsWith(text(part)));
             for op in [
                 Comparison::Less,
@@ -125,7 +137,10 @@ mod tests {
                 Comparison::GreaterOrEqual,
                 Comparison::Greater,
             ] {
-                matchers.push(Matcher::Compare { op, text: text(part) });
+                matchers.push(Matcher::Compare {
+                    op,
+                    text: text(part),
+                });
             }
         }
         for matcher in &matchers {

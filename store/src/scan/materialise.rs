@@ -46,7 +46,10 @@ pub(crate) fn boolean_of(text: &str) -> Option<bool> {
 }
 
 /// A column of these records, a row each.
-pub(crate) fn column(source: &ColumnSource, records: &[&Record<'_>]) -> Result<ArrayRef, ScanError> {
+pub(crate) fn column(
+    source: &ColumnSource,
+    records: &[&Record<'_>],
+) -> Result<ArrayRef, ScanError> {
     let texts = |field: &Field| -> Vec<Option<Cow<'_, str>>> {
         records.iter().map(|r| text_of(field, r)).collect()
     };
@@ -65,26 +68,37 @@ pub(crate) fn column(source: &ColumnSource, records: &[&Record<'_>]) -> Result<A
         ColumnSource::Matches(predicate) => Arc::new(BooleanArray::from_iter(
             records.iter().map(|r| Some(predicate.matches(*r))),
         )),
-        ColumnSource::Lake(index) => lake_column(*index, records)?,
+        ColumnSource::Lake(index) => {
+            let records: Vec<Option<&Record<'_>>> = records.iter().copied().map(Some).collect();
+            lake_column(*index, &records)?
+        }
     })
 }
 
-/// A column of CloudTrail Lake's table.
-fn lake_column(index: usize, records: &[&Record<'_>]) -> Result<ArrayRef, ScanError> {
+/// A column of CloudTrail Lake's table; null where there is no record.
+pub(crate) fn lake_column(
+    index: usize,
+    records: &[Option<&Record<'_>>],
+) -> Result<ArrayRef, ScanError> {
     let schema = fields::lake_schema();
     let name = schema.field(index).name();
     let spelled = fields::spelled(name).unwrap_or_default();
     if spelled == EVENT_JSON {
         return Ok(Arc::new(text_array(
-            records.iter().map(|r| Some(Cow::Borrowed(r.json.raw))),
+            records.iter().map(|r| r.map(|r| Cow::Borrowed(r.json.raw))),
         )));
     }
     if spelled == EVENT_JSON_CHECKSUM {
         return Ok(Arc::new(text_array(
-            records.iter().map(|r| Some(Cow::Owned(checksum(&r.stored.record)))),
+            records
+                .iter()
+                .map(|r| r.map(|r| Cow::Owned(checksum(&r.stored.record)))),
         )));
     }
-    let values: Vec<Option<&Json<'_>>> = records.iter().map(|r| r.json.get(spelled)).collect();
+    let values: Vec<Option<&Json<'_>>> = records
+        .iter()
+        .map(|r| r.and_then(|r| r.json.get(spelled)))
+        .collect();
     match fields::known(spelled) {
         Some(known) => nested(known, &values),
         None => Ok(Arc::new(NullArray::new(records.len()))),
@@ -93,13 +107,20 @@ fn lake_column(index: usize, records: &[&Record<'_>]) -> Result<ArrayRef, ScanEr
 
 /// The SHA-256 of a record's bytes, in lower-case hex.
 fn checksum(record: &[u8]) -> String {
-    Sha256::digest(record).iter().map(|b| format!("{b:02x}")).collect()
+    Sha256::digest(record)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
 }
 
 /// A value of each row, by the type that the catalogue of fields gives it. A
 /// value of another shape is null.
 fn nested(field: &KnownField, values: &[Option<&Json<'_>>]) -> Result<ArrayRef, ScanError> {
-    let texts = || values.iter().map(|v| v.and_then(Json::text).map(Cow::Borrowed));
+    let texts = || {
+        values
+            .iter()
+            .map(|v| v.and_then(Json::text).map(Cow::Borrowed))
+    };
     Ok(match field.field_type {
         FieldType::String => Arc::new(text_array(texts())),
         FieldType::Boolean => Arc::new(boolean_array(texts())),

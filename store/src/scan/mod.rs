@@ -1,12 +1,35 @@
 //! Events out: from a request to Arrow batches.
+//!
+//! `plan` picks the splits that may hold an answer (`prune`) and cuts the work
+//! into partitions; `run` drives one: `unit` says which documents are asked
+//! about, `evaluate` which may match and which must, `record` fetches what has
+//! to be asked, `batch` makes columns. `ordered` does the same in the order of
+//! time. `full` answers the plain way, out of `materialise`.
 
+mod batch;
+mod error;
+mod evaluate;
+mod event_time;
+mod fields;
+mod full;
+mod materialise;
+mod ordered;
+mod plan;
 pub mod predicate;
+mod prune;
+mod record;
 mod request;
+mod run;
+mod unit;
 
+pub use error::ScanError;
+pub use fields::{Kinds, ObservedField};
 pub use predicate::{
     Comparison, Event, Field, FieldTest, Matcher, Predicate, TextPredicate, TextTest,
 };
+pub use record::StoredRecord;
 pub use request::{
     Access, AccountScope, Cancel, ColumnSource, ScanColumn, ScanRequest, ScanStatistics, StoreId,
     TimeOrder, TimeRange,
 };
+pub use run::{Scan, ScanPartition};

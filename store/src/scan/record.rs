@@ -103,6 +103,22 @@ impl Records {
         }
     }
 
+    /// The records of the first of these keys, in their order: of all, or of as
+    /// many as are enough memory for a chunk of work. At least one.
+    pub fn fetch_some(&self, keys: Vec<EventKey>) -> Result<Vec<StoredRecord>, ScanError> {
+        const GROUP: usize = 64;
+        const CHUNK_BYTES: usize = 16 << 20;
+        let mut fetched = Vec::with_capacity(keys.len());
+        let mut n_bytes = 0;
+        let mut keys = keys.into_iter().peekable();
+        while keys.peek().is_some() && n_bytes < CHUNK_BYTES {
+            let group = self.fetch(keys.by_ref().take(GROUP).collect())?;
+            n_bytes += group.iter().map(|r| r.record.len()).sum::<usize>();
+            fetched.extend(group);
+        }
+        Ok(fetched)
+    }
+
     /// The records of these keys, in their order.
     pub fn fetch(&self, keys: Vec<EventKey>) -> Result<Vec<StoredRecord>, ScanError> {
         let encoded: Vec<Vec<u8>> = keys.iter().map(EventKey::encode).collect();
@@ -128,10 +144,11 @@ impl Records {
         self.counted(key, event)
     }
 
-    /// A pushed event.
+    /// A pushed event, the `arrival`-th that is visible.
     pub fn pushed(
         &self,
         store: super::request::StoreId,
+        arrival: usize,
         pushed: &PushedEvent,
     ) -> Result<StoredRecord, ScanError> {
         let key = EventKey {
@@ -139,7 +156,7 @@ impl Records {
             time_ms: pushed.event.time_ms,
             account: pushed.event.account.clone(),
             batch: PUSHED_BATCH,
-            ordinal: pushed.sequence as u32,
+            ordinal: arrival.try_into().unwrap_or(u32::MAX),
         };
         self.counted(key, pushed.event.event.clone())
     }
@@ -184,9 +201,9 @@ impl Records {
 /// Whether a request asks for the file that a record came from.
 pub(crate) fn asks_for_source(request: &ScanRequest) -> bool {
     let in_column = |source: &ColumnSource| match source {
-        ColumnSource::Text(field) | ColumnSource::Boolean(field) | ColumnSource::Timestamp(field) => {
-            *field == Field::Source
-        }
+        ColumnSource::Text(field)
+        | ColumnSource::Boolean(field)
+        | ColumnSource::Timestamp(field) => *field == Field::Source,
         ColumnSource::Matches(predicate) => in_predicate(predicate),
         ColumnSource::Lake(_) => false,
     };

@@ -1,0 +1,158 @@
+//! One split in a scan: which of its documents are asked about, and what the
+//! parts and threads of the scan share of it.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+
+use super::error::ScanError;
+use super::evaluate::{Bounds, Evaluator, PassingOrds};
+use super::predicate::{Field, FieldTest, Matcher, Predicate};
+use super::request::{AccountScope, Cancel, ScanRequest};
+use crate::catalog::SplitEntry;
+use crate::index::columns::TextColumn;
+use crate::index::dictionary::Texts;
+use crate::index::docset::DocSet;
+use crate::index::reader::SplitReader;
+use crate::kv::keys::EventKey;
+
+/// A split of a scan.
+pub(crate) struct SplitUnit {
+    pub entry: Arc<SplitEntry>,
+    pub split: Arc<SplitReader>,
+    passing: PassingOrds,
+    /// Whole dictionaries by column.
+    texts: Mutex<HashMap<String, Arc<Texts>>>,
+    /// How many rows the scan may want of the split.
+    n_rows_wanted: AtomicUsize,
+}
+
+impl SplitUnit {
+    pub fn new(entry: Arc<SplitEntry>, split: Arc<SplitReader>) -> Self {
+        Self {
+            entry,
+            split,
+            passing: PassingOrds::default(),
+            texts: Mutex::new(HashMap::new()),
+            n_rows_wanted: AtomicUsize::new(0),
+        }
+    }
+
+    /// The documents that can be in the request's time range: found by halving
+    /// where the documents are in order of time.
+    pub fn documents(&self, request: &ScanRequest) -> Result<Range<u32>, ScanError> {
+        let all = 0..self.split.n_docs();
+        if !self.entry.sorted || self.is_inside_time(request) {
+            return Ok(all);
+        }
+        let time = &self.split.keys()?.time;
+        let first_from = |time_ms: i64| {
+            let (mut low, mut high) = (all.start, all.end);
+            while low < high {
+                let middle = low + (high - low) / 2;
+                if time.value(middle) < time_ms {
+                    low = middle + 1;
+                } else {
+                    high = middle;
+                }
+            }
+            low
+        };
+        let start = first_from(request.time.start_ms);
+        Ok(start..first_from(request.time.end_ms).max(start))
+    }
+
+    fn is_inside_time(&self, request: &ScanRequest) -> bool {
+        request.time.start_ms <= self.entry.time_min_ms
+            && self.entry.time_max_ms < request.time.end_ms
+    }
+
+    /// The documents of the range that the request may be shown: not dead, in
+    /// its time range and scope.
+    pub fn visible(
+        &self,
+        range: Range<u32>,
+        request: &ScanRequest,
+        cancel: &Cancel,
+    ) -> Result<DocSet, ScanError> {
+        let dead = DocSet::from_sorted(range.clone(), &self.entry.dead);
+        let mut visible = DocSet::all(range).minus(&dead);
+        if !self.entry.sorted && !self.is_inside_time(request) {
+            let time = &self.split.keys()?.time;
+            visible = time.documents(&visible, |time_ms| request.time.holds(time_ms));
+        }
+        if let AccountScope::Only(accounts) = &request.scope {
+            let is_inside = self.entry.accounts.keys().all(|a| accounts.contains(a));
+            if !is_inside {
+                let test = Predicate::Field(FieldTest {
+                    field: Field::Account,
+                    matcher: Matcher::OneOf(accounts.clone()),
+                    when_missing: accounts.contains(""),
+                });
+                visible = self.bounds(&test, &visible, cancel)?.must;
+            }
+        }
+        Ok(visible)
+    }
+
+    /// The documents out of `within` that match, as far as the split knows.
+    pub fn bounds(
+        &self,
+        predicate: &Predicate,
+        within: &DocSet,
+        cancel: &Cancel,
+    ) -> Result<Bounds, ScanError> {
+        let evaluator = Evaluator {
+            split: &self.split,
+            passing: &self.passing,
+            cancel,
+        };
+        evaluator.evaluate(predicate, within)
+    }
+
+    /// The keys of documents.
+    pub fn event_keys(&self, docs: &[u32]) -> Result<Vec<EventKey>, ScanError> {
+        let keys = self.split.keys()?;
+        let key = |doc: &u32| EventKey {
+            store: self.entry.store,
+            time_ms: keys.time.value(*doc),
+            account: keys.account_of(*doc).to_owned(),
+            batch: keys.batch.value(*doc) as u64,
+            ordinal: keys.ordinal.value(*doc) as u32,
+        };
+        Ok(docs.iter().map(key).collect())
+    }
+
+    /// Says that the scan may want so many more rows.
+    pub fn expect_rows(&self, n: usize) {
+        self.n_rows_wanted.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The texts of these ordinals at least, which ascend strictly: the whole
+    /// dictionary, kept for all parts of the scan, where many rows are wanted.
+    pub fn texts(
+        &self,
+        name: &str,
+        column: &TextColumn,
+        ords: Vec<u64>,
+    ) -> Result<Arc<Texts>, ScanError> {
+        let failed = |e| ScanError::damaged(self.split.path(), name, e);
+        if let Some(texts) = self.texts.lock().get(name) {
+            return Ok(Arc::clone(texts));
+        }
+        let n_wanted = self.n_rows_wanted.load(Ordering::Relaxed).max(ords.len());
+        if column.is_less_than_all(n_wanted) {
+            return Ok(Arc::new(column.texts_of(ords).map_err(failed)?));
+        }
+        let mut texts = self.texts.lock();
+        if let Some(texts) = texts.get(name) {
+            return Ok(Arc::clone(texts));
+        }
+        let whole = Arc::new(column.texts().map_err(failed)?);
+        texts.insert(name.to_owned(), Arc::clone(&whole));
+        Ok(whole)
+    }
+}
