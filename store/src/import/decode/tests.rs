@@ -694,3 +694,37 @@ fn damage_anywhere() {
         }
     }
 }
+
+/// Public logs of about 60 accounts, beside the repository where there are any.
+#[test]
+fn real_logs() {
+    use super::super::discover::{DiscoverOptions, discover};
+
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/cloudtrail");
+    if !std::path::Path::new(folder).exists() {
+        eprintln!("skipped: {folder} is not there");
+        return;
+    }
+    let found = discover(&[folder.into()], &DiscoverOptions::default()).expect("a folder");
+    let (mut logs, mut records, mut others) = (0, 0, Vec::new());
+    for file in &found.files {
+        let mut reader = std::fs::File::open(&file.path).expect("a file");
+        match run(&mut reader, &DecodeLimits::default()) {
+            Ok(found) => {
+                logs += 1;
+                assert_eq!(found.end.kind, FileKind::TrailLog);
+                assert!(found.rejects.is_empty());
+                for record in &found.records {
+                    records += 1;
+                    serde_json::from_str::<serde_json::Value>(record).expect("JSON");
+                }
+            }
+            Err(error) => others.push(error),
+        }
+    }
+    assert_eq!((logs, records), (162, 6_491));
+    assert!(matches!(
+        others.as_slice(),
+        [DecodeError::NoEventJson { .. }]
+    ));
+}
