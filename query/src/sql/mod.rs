@@ -1,0 +1,2 @@
+//! SQL.
+pub(crate) mod types;
