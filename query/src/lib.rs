@@ -2,6 +2,7 @@
 mod columns;
 mod error;
 mod exec;
+pub mod functions;
 pub mod insights;
 mod language;
 mod leaf_pass;
@@ -14,6 +15,7 @@ mod search_function;
 mod search_plan;
 mod source;
 mod span;
+pub mod sql;
 mod suggest;
 mod syntax;
 mod table;
