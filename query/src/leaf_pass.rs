@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, Result};
+use datafusion::common::{Column, DataFusionError, Result, TableReference};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::logical_plan::TableScanBuilder;
@@ -20,9 +20,11 @@ use datafusion::logical_expr::{
 use tarn_store::{ColumnSource, ScanColumn};
 
 use crate::columns::Columns;
+use crate::error::{Code, QueryError};
 use crate::leaves::LeafSet;
 use crate::resolve::{self, Reach};
 use crate::search_function;
+use crate::system_columns;
 use crate::table::EventTable;
 
 /// The plan with leaf columns for what it reaches for.
@@ -50,11 +52,38 @@ pub fn run(plan: LogicalPlan, searches: &search_function::Lowering<'_>) -> Resul
         rewrite(&leaves, plan)
     })?;
     let rewritten = rewritten.data;
-    search_function::refuse_left_over(&rewritten)?;
+    refuse_left_over(&rewritten)?;
     if rewritten.schema().fields().len() == shown.len() {
         return Ok(rewritten);
     }
     LogicalPlanBuilder::from(rewritten).project(shown)?.build()
+}
+
+/// Fails where something is left that only a scan can tell.
+fn refuse_left_over(plan: &LogicalPlan) -> Result<()> {
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|part| {
+                let system_column = || {
+                    let column = system_columns::of(part)?;
+                    let message = format!("no events are in reach of `{}`", column.name);
+                    Some(QueryError::new(Code::UnknownField, message))
+                };
+                match search_function::out_of_reach(part).or_else(system_column) {
+                    Some(error) => Err(DataFusionError::External(Box::new(error))),
+                    None => Ok(TreeNodeRecursion::Continue),
+                }
+            })
+        })
+    })?;
+    Ok(())
+}
+
+/// A leaf column that an expression is.
+struct Leaf {
+    relation: Option<TableReference>,
+    name: String,
+    source: ColumnSource,
 }
 
 struct Leaves<'s, 'q> {
@@ -78,23 +107,40 @@ impl<'s, 'q> Leaves<'s, 'q> {
     }
 
     fn gather(&mut self, expr: &Expr) -> Result<TreeNodeRecursion> {
-        if let Some((name, source)) = self.leaf(expr)? {
-            self.set.add(name, source);
+        if let Some(leaf) = self.leaf(expr)? {
+            self.set.add(leaf.name, leaf.source);
             return Ok(TreeNodeRecursion::Jump);
         }
         Ok(TreeNodeRecursion::Continue)
     }
 
-    /// The leaf column that an expression is, and its name.
-    fn leaf(&self, expr: &Expr) -> Result<Option<(String, ColumnSource)>> {
-        if let Some(Reach { path, source, .. }) = resolve::reach(expr) {
-            return Ok(Some((path.to_string(), source)));
+    /// The leaf column that an expression is, by its own name.
+    fn leaf(&self, expr: &Expr) -> Result<Option<Leaf>> {
+        if let Some(Reach {
+            column,
+            path,
+            source,
+        }) = resolve::reach(expr)
+        {
+            return Ok(Some(Leaf {
+                relation: column.relation,
+                name: path.to_string(),
+                source,
+            }));
         }
-        let Some(predicate) = self.searches.predicate_of(expr)? else {
-            return Ok(None);
-        };
-        let name = predicate.to_string();
-        Ok(Some((name, ColumnSource::Matches(Box::new(predicate)))))
+        if let Some(column) = system_columns::of(expr) {
+            return Ok(Some(Leaf {
+                relation: column.relation,
+                name: column.name.to_owned(),
+                source: column.source,
+            }));
+        }
+        let predicate = self.searches.predicate_of(expr)?;
+        Ok(predicate.map(|predicate| Leaf {
+            relation: None,
+            name: predicate.to_string(),
+            source: ColumnSource::Matches(Box::new(predicate)),
+        }))
     }
 
     fn rewrite(&self, node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
@@ -184,19 +230,18 @@ impl<'s, 'q> Leaves<'s, 'q> {
         expr: &Expr,
         in_scope: &dyn Fn(&Column) -> bool,
     ) -> Result<Option<Column>> {
-        let Some((_, source)) = self.leaf(expr)? else {
+        let Some(leaf) = self.leaf(expr)? else {
             return Ok(None);
         };
-        let leaf = self
+        let known = self
             .set
             .columns()
             .iter()
-            .find(|column| column.source == source);
-        let Some(ScanColumn { name, .. }) = leaf else {
+            .find(|column| column.source == leaf.source);
+        let Some(ScanColumn { name, .. }) = known else {
             return Ok(None);
         };
-        let relation = resolve::reach(expr).and_then(|reach| reach.column.relation);
-        let column = Column::new(relation, name.clone());
+        let column = Column::new(leaf.relation, name.clone());
         Ok(in_scope(&column).then_some(column))
     }
 

@@ -57,7 +57,8 @@ pub const SYSTEM_FIELDS: [&str; 9] = [
     "@import",
 ];
 
-fn system_field(name: &str) -> Option<Field> {
+/// The field of one of [`SYSTEM_FIELDS`].
+pub fn system_field(name: &str) -> Option<Field> {
     Some(match name {
         "@timestamp" => Field::Time,
         "@message" => Field::path(FieldPath::default(), Arrays::Any),

@@ -8,11 +8,10 @@ use std::any::Any;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    TypeSignature, Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
 };
 use tarn_store::Predicate;
 
@@ -110,25 +109,14 @@ impl Lowering<'_> {
     }
 }
 
-/// Fails where a call is left in the plan.
-pub fn refuse_left_over(plan: &LogicalPlan) -> Result<()> {
-    plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expr| {
-            expr.apply(|part| match call(part) {
-                Some(_) => Err(external(
-                    QueryError::new(
-                        Code::Unsupported,
-                        "search() finds no events where it stands",
-                    )
-                    .hint(
-                        "write it in the SELECT that reads the events, with one store in its FROM",
-                    ),
-                )),
-                None => Ok(TreeNodeRecursion::Continue),
-            })
-        })
-    })?;
-    Ok(())
+/// That a call is left in the plan.
+pub fn out_of_reach(expr: &Expr) -> Option<QueryError> {
+    call(expr)?;
+    let error = QueryError::new(
+        Code::Unsupported,
+        "search() finds no events where it stands",
+    );
+    Some(error.hint("write it in the SELECT that reads the events, with one store in its FROM"))
 }
 
 fn call(expr: &Expr) -> Option<&[Expr]> {

@@ -9,12 +9,23 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use tarn_store::{Cancel, ScanRequest, ScanStatistics};
+use tarn_store::{
+    AccountScope, Cancel, ScanError, ScanPartition, ScanRequest, ScanStatistics, Snapshot, StoreId,
+};
 
-use crate::error::QueryError;
+use crate::error::{Code, QueryError};
+use crate::suggest;
 
-/// Plans scans of one immutable view of the events.
+/// One immutable view of the events.
 pub trait EventSource: fmt::Debug + Send + Sync {
+    /// The store that a name, UUID or ARN means.
+    ///
+    /// **Errors**: there is none, or it cannot be read now.
+    fn find_store(&self, reference: &str) -> Result<StoreId, QueryError>;
+
+    /// The paths of fields that events of the store have, for suggestions.
+    fn observed_fields(&self, store: StoreId, accounts: &AccountScope) -> Vec<String>;
+
     /// Plans a scan and reads nothing.
     ///
     /// **Errors**: the store is gone or its catalogue cannot be read.
@@ -50,5 +61,80 @@ impl fmt::Debug for PlannedScan {
             .field("partitions", &self.partitions.len())
             .field("description", &self.description)
             .finish()
+    }
+}
+
+/// The published events of a data directory.
+pub struct SnapshotSource(pub Arc<Snapshot>);
+
+impl EventSource for SnapshotSource {
+    fn find_store(&self, reference: &str) -> Result<StoreId, QueryError> {
+        let stores = self.0.stores();
+        let in_any_case = || {
+            stores
+                .iter()
+                .find(|s| s.name.eq_ignore_ascii_case(reference))
+        };
+        let Some(store) = self.0.find_store(reference).or_else(in_any_case) else {
+            let names: Vec<&str> = stores.iter().map(|store| store.name.as_str()).collect();
+            let hint =
+                suggest::did_you_mean(reference, names.iter().copied()).unwrap_or_else(|| {
+                    match names.is_empty() {
+                        true => "nothing has been imported yet: tarn import PATH".to_owned(),
+                        false => format!("there are: {}", names.join(", ")),
+                    }
+                });
+            let message = format!("there is no event data store `{reference}`");
+            return Err(QueryError::new(Code::UnknownStore, message).hint(hint));
+        };
+        if !store.is_enabled() {
+            let message = format!("the event data store `{}` is deleted", store.name);
+            return Err(QueryError::new(Code::UnknownStore, message)
+                .hint(format!("bring it back: tarn stores restore {}", store.name)));
+        }
+        Ok(store.id)
+    }
+
+    fn observed_fields(&self, store: StoreId, accounts: &AccountScope) -> Vec<String> {
+        // A suggestion is not worth a second error.
+        let observed = self.0.observed_fields(store, accounts).unwrap_or_default();
+        observed.into_iter().map(|field| field.path).collect()
+    }
+
+    fn scan(
+        &self,
+        request: &ScanRequest,
+        statistics: Arc<ScanStatistics>,
+        cancel: Cancel,
+    ) -> Result<PlannedScan, QueryError> {
+        let scan = self
+            .0
+            .scan(request, statistics, cancel)
+            .map_err(scan_error)?;
+        let boxed = |partition| Box::new(partition) as Box<dyn Partition>;
+        Ok(PlannedScan {
+            schema: scan.schema,
+            partitions: scan.partitions.into_iter().map(boxed).collect(),
+            description: scan.description,
+        })
+    }
+}
+
+impl fmt::Debug for SnapshotSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SnapshotSource")
+    }
+}
+
+impl Partition for ScanPartition {
+    fn run(&self, emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>) -> Result<(), QueryError> {
+        ScanPartition::run(self, emit).map_err(scan_error)
+    }
+}
+
+fn scan_error(error: ScanError) -> QueryError {
+    match error {
+        ScanError::Cancelled => QueryError::cancelled(),
+        other => QueryError::new(Code::Scan, other.to_string()).caused_by(other),
     }
 }

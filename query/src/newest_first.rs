@@ -1,0 +1,85 @@
+//! Plain rows come newest first.
+//!
+//! A query that asks for events and says nothing of their order means the newest: nobody
+//! reads the first ten of a year. Where rows are put together, counted or ordered by the
+//! query, their order is the query's own.
+
+use std::sync::Arc;
+
+use datafusion::common::{Column, Result};
+use datafusion::datasource::{provider_as_source, source_as_provider};
+use datafusion::logical_expr::logical_plan::TableScanBuilder;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr};
+use tarn_store::ScanColumn;
+
+use crate::columns::event_time;
+use crate::leaves::TIMESTAMP;
+use crate::table::EventTable;
+
+/// The plan with its rows newest first, if it has rows of events and no order.
+///
+/// **Shape**: the columns are those of the plan.
+pub fn run(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let Some(sorted) = sorted(&plan)? else {
+        return Ok(plan);
+    };
+    if sorted.schema().fields().len() == plan.schema().fields().len() {
+        return Ok(sorted);
+    }
+    let columns = plan.schema().columns().into_iter().map(Expr::Column);
+    LogicalPlanBuilder::from(sorted).project(columns)?.build()
+}
+
+/// The plan with a sort right above its scan; None where there is no place for one.
+fn sorted(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+    match plan {
+        LogicalPlan::Projection(_)
+        | LogicalPlan::Filter(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::SubqueryAlias(_) => {
+            let [input] = plan.inputs()[..] else {
+                return Ok(None);
+            };
+            match sorted(input)? {
+                Some(input) => plan
+                    .with_new_exprs(plan.expressions(), vec![input])
+                    .map(Some),
+                None => Ok(None),
+            }
+        }
+        LogicalPlan::TableScan(scan) => {
+            let provider = source_as_provider(&scan.source)?;
+            let Some(table) = provider.downcast_ref::<EventTable>() else {
+                return Ok(None);
+            };
+            let (table, time) = with_time(table);
+            let time = Column::new(Some(scan.table_name.clone()), time);
+            let scan =
+                TableScanBuilder::new(scan.table_name.clone(), provider_as_source(Arc::new(table)))
+                    .with_filters(scan.filters.clone())
+                    .with_fetch(scan.fetch)
+                    .build()?;
+            let newest = SortExpr::new(Expr::Column(time), false, false);
+            let sorted = LogicalPlanBuilder::from(LogicalPlan::TableScan(scan)).sort([newest])?;
+            sorted.build().map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The table with a column of event times, and its name.
+fn with_time(table: &EventTable) -> (EventTable, String) {
+    let columns = table.columns();
+    if let Some(time) = columns.time_column() {
+        return (table.clone(), time.to_owned());
+    }
+    let mut name = TIMESTAMP.to_owned();
+    while columns.source(&name).is_some() {
+        name.push('\'');
+    }
+    let time = ScanColumn {
+        name: name.clone(),
+        source: event_time(),
+    };
+    (table.with_columns(Arc::new(columns.with(&[time]))), name)
+}
