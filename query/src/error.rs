@@ -237,10 +237,11 @@ fn floor_to_char(text: &str, at: usize) -> usize {
 pub struct Context<'q> {
     /// The text of the request.
     pub text: &'q str,
-    /// Names of fields that could have been meant, in the spelling that is suggested.
-    pub fields: Vec<String>,
+    /// Gathers the names of fields that could have been meant, in the spelling that is
+    /// suggested.
+    pub fields: &'q dyn Fn() -> Vec<String>,
     /// Names of functions, likewise.
-    pub functions: Vec<String>,
+    pub functions: &'q [String],
     /// Before the first row an error is in the query; later it is in its run.
     pub is_running: bool,
 }
@@ -339,17 +340,12 @@ impl Context<'_> {
     pub fn unknown_field(&self, name: &str, in_scope: &[&str]) -> QueryError {
         let typed = self.typed(name);
         let error = QueryError::new(Code::UnknownField, format!("unknown field `{typed}`"));
-        let candidates = self
-            .fields
-            .iter()
-            .map(String::as_str)
-            .chain(in_scope.iter().copied());
-        let hint = suggest::did_you_mean(typed, candidates).or_else(|| {
+        let fields = (self.fields)();
+        let known = fields.iter().map(String::as_str);
+        let hint = suggest::did_you_mean(typed, known.chain(in_scope.iter().copied()));
+        let hint = hint.or_else(|| {
             let last = format!(".{}", typed.to_lowercase());
-            let nested = self
-                .fields
-                .iter()
-                .find(|f| f.to_lowercase().ends_with(&last));
+            let nested = fields.iter().find(|f| f.to_lowercase().ends_with(&last));
             nested.map(|field| format!("did you mean `{field}`?"))
         });
         let error = self.pointing_at(error, name);
@@ -501,14 +497,18 @@ pub fn find_word(text: &str, name: &str) -> Option<Span> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::LazyLock;
+
     use datafusion::common::Column;
 
+    use super::*;
+
     fn context(text: &str) -> Context<'_> {
+        static FUNCTIONS: LazyLock<Vec<String>> = LazyLock::new(|| vec!["count".into()]);
         Context {
             text,
-            fields: vec!["eventName".into(), "userIdentity.arn".into()],
-            functions: vec!["count".into()],
+            fields: &|| vec!["eventName".into(), "userIdentity.arn".into()],
+            functions: &FUNCTIONS,
             is_running: false,
         }
     }

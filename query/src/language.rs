@@ -4,6 +4,7 @@
 //! language's error and not be taken for a search for its words.
 
 use crate::error::{Code, QueryError};
+use crate::insights::COMMANDS;
 use crate::span::Span;
 use crate::suggest;
 
@@ -32,46 +33,6 @@ impl Language {
 
 /// The words that open SQL.
 const SQL_WORDS: [&str; 3] = ["select", "with", "from"];
-
-/// The words that open a stage of a pipeline.
-const INSIGHTS_WORDS: [&str; 36] = [
-    "source",
-    "search",
-    "fields",
-    "display",
-    "filter",
-    "where",
-    "filterindex",
-    "stats",
-    "sort",
-    "order",
-    "limit",
-    "head",
-    "tail",
-    "parse",
-    "json",
-    "dedup",
-    "unnest",
-    "expand",
-    "pattern",
-    "diff",
-    "logcompare",
-    "anomaly",
-    "lookup",
-    "cidrlookup",
-    "join",
-    "unmask",
-    "relevantfields",
-    "countfrequent",
-    "sessionize",
-    "autoregress",
-    "accum",
-    "filldown",
-    "fillmissing",
-    "outlier",
-    "addtotals",
-    "appendcols",
-];
 
 /// Words of fewer letters than this are taken for a misspelling only when one edit leads
 /// to a keyword: two edits turn `root` into `sort`.
@@ -102,7 +63,8 @@ pub fn detect(text: &str) -> Result<Language, QueryError> {
     if is_whole && is_one_of(&SQL_WORDS) {
         return Ok(Language::Sql);
     }
-    if is_whole && is_one_of(&INSIGHTS_WORDS) && !rest[length..].starts_with('*') {
+    let is_command = command_words().any(|w| w.eq_ignore_ascii_case(word));
+    if is_whole && is_command && !rest[length..].starts_with('*') {
         return Ok(Language::Insights);
     }
     let is_word = is_whole && !rest[length..].starts_with('*');
@@ -122,6 +84,11 @@ pub fn detect(text: &str) -> Result<Language, QueryError> {
     Ok(Language::Search)
 }
 
+/// The words that open a stage of a pipeline.
+fn command_words() -> impl Iterator<Item = &'static str> {
+    COMMANDS.iter().map(|command| command.name)
+}
+
 fn misspelt(word: &str) -> Option<&'static str> {
     let letters = word.chars().count();
     let edits_max = match letters {
@@ -131,9 +98,9 @@ fn misspelt(word: &str) -> Option<&'static str> {
     };
     let word = word.to_lowercase();
     SQL_WORDS
-        .iter()
-        .chain(&INSIGHTS_WORDS)
-        .map(|keyword| (suggest::edits(&word, keyword), *keyword))
+        .into_iter()
+        .chain(command_words())
+        .map(|keyword| (suggest::edits(&word, &keyword.to_lowercase()), keyword))
         .filter(|(edits, _)| *edits <= edits_max)
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, keyword)| keyword)

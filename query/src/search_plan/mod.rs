@@ -5,7 +5,10 @@
 //! the same event, and `arn:aws:iam::111122223333:user/bob` does not find `bobby`. Values
 //! are searched, never keys.
 
+mod rows;
 mod terms;
+
+pub use self::rows::plan;
 
 use std::sync::Arc;
 

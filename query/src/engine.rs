@@ -1,0 +1,346 @@
+//! The way of a query: text, language, plan, optimised plan, run.
+//!
+//! One engine serves a process. Planning is pure computation on the caller's thread;
+//! running happens on the threads of the tokio runtime that calls, and on its blocking
+//! threads where events are read.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::DateTime;
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::common::DataFusionError;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SessionState, TaskContext};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
+use tarn_store::{AccountScope, Cancel, ScanStatistics, Snapshot, fields};
+use tokio::time::Instant;
+
+use crate::error::{Code, Context, QueryError};
+use crate::exec::EventScanExec;
+use crate::language::{Language, detect};
+use crate::memory::{Budget, Share};
+use crate::newest_first;
+use crate::parameters::{self, Filled};
+use crate::planned::{Planned, Planning};
+use crate::request::{QueryRequest, Stage};
+use crate::search_plan;
+use crate::session;
+use crate::source::{EventSource, SnapshotSource};
+use crate::spill::SpillFolder;
+use crate::sql_plan;
+use crate::stream::{QueryStream, Run, timed_out};
+use crate::table::QueryScope;
+
+/// What the engine may use.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// For all queries together.
+    pub memory_bytes: usize,
+    /// Partitions of a plan.
+    pub threads: usize,
+    /// Where queries spill to; made if it is not there, with mode 0700. Where it cannot be
+    /// made, queries that need it fail and others do not.
+    pub spill_dir: PathBuf,
+}
+
+/// Answers queries.
+pub struct Engine {
+    state: SessionState,
+    runtime: Arc<RuntimeEnv>,
+    budget: Arc<Budget>,
+    /// Removed with the engine.
+    _spill: Option<SpillFolder>,
+}
+
+impl Engine {
+    pub fn new(options: EngineOptions) -> Result<Self, QueryError> {
+        let spill = SpillFolder::create(&options.spill_dir)
+            .inspect_err(|error| {
+                tracing::warn!(folder = %options.spill_dir.display(), %error, "queries cannot spill");
+            })
+            .ok();
+        let disk = DiskManagerBuilder::default().with_mode(match &spill {
+            Some(folder) => DiskManagerMode::Directories(vec![folder.path().to_owned()]),
+            None => DiskManagerMode::Disabled,
+        });
+        let broken = |error: DataFusionError| {
+            QueryError::new(Code::Internal, "the query engine does not start").caused_by(error)
+        };
+        let runtime = RuntimeEnvBuilder::new()
+            .with_disk_manager_builder(disk)
+            .build_arc()
+            .map_err(broken)?;
+        let state = session::state(Arc::clone(&runtime), options.threads).map_err(broken)?;
+        Ok(Self {
+            state,
+            runtime,
+            budget: Budget::new(options.memory_bytes),
+            _spill: spill,
+        })
+    }
+
+    /// Compiles and plans the query and starts it.
+    ///
+    /// **Errors**: the query does not compile; errors of its run come out of the stream.
+    /// **Cost**: planning, about a millisecond; nothing is read yet.
+    pub async fn query(
+        &self,
+        snapshot: Arc<Snapshot>,
+        request: &QueryRequest,
+    ) -> Result<QueryStream, QueryError> {
+        self.query_source(Arc::new(SnapshotSource(snapshot)), request)
+            .await
+    }
+
+    /// As [`Engine::query`], of any source of events.
+    pub async fn query_source(
+        &self,
+        source: Arc<dyn EventSource>,
+        request: &QueryRequest,
+    ) -> Result<QueryStream, QueryError> {
+        let asked_at = Instant::now();
+        let compiled = self.compile(source, request)?;
+        let physical = compiled.physical_plan().await?;
+        let share = Share::of(&self.budget);
+        let context = compiled.task_context(&self.runtime, &share)?;
+        let started_at = Instant::now();
+        if let Some(timeout) = request.timeout.filter(|t| started_at - asked_at >= *t) {
+            return Err(timed_out(timeout));
+        }
+        let batches = execute_stream(Arc::clone(&physical), context)
+            .map_err(|error| compiled.told.translate(error, false))?;
+        let schema = compiled.output_schema();
+        let told = Arc::clone(&compiled.told);
+        let run = Run {
+            batches,
+            plan: physical,
+            share,
+            scans: compiled.statistics,
+            stop: compiled.stop,
+            cancel: request.cancel.clone(),
+            timeout: request.timeout,
+            asked_at,
+            started_at,
+            translate: Box::new(move |error| told.translate(error, true)),
+        };
+        Ok(QueryStream::new(
+            compiled.language,
+            schema,
+            compiled.warnings,
+            run,
+        ))
+    }
+
+    /// Every stage of the query's way, without running it.
+    pub async fn explain(
+        &self,
+        snapshot: Arc<Snapshot>,
+        request: &QueryRequest,
+    ) -> Result<Vec<Stage>, QueryError> {
+        self.explain_source(Arc::new(SnapshotSource(snapshot)), request)
+            .await
+    }
+
+    /// As [`Engine::explain`], of any source of events.
+    pub async fn explain_source(
+        &self,
+        source: Arc<dyn EventSource>,
+        request: &QueryRequest,
+    ) -> Result<Vec<Stage>, QueryError> {
+        let compiled = self.compile(source, request)?;
+        let optimized = compiled.optimized()?;
+        let physical = compiled.physical_plan().await?;
+        let mut stages = vec![Stage::new("language", compiled.language.as_str())];
+        stages.extend(compiled.stages);
+        stages.push(Stage::new("logical plan", compiled.plan.display_indent()));
+        stages.push(Stage::new("optimized plan", optimized.display_indent()));
+        push_scans(&mut stages, &physical);
+        let shown = displayable(physical.as_ref()).indent(false).to_string();
+        stages.push(Stage::new("physical plan", shown));
+        Ok(stages)
+    }
+
+    fn compile(
+        &self,
+        source: Arc<dyn EventSource>,
+        request: &QueryRequest,
+    ) -> Result<Compiled, QueryError> {
+        let language = match request.language {
+            Language::Auto => detect(&request.text)?,
+            chosen => chosen,
+        };
+        let filled = parameters::fill(&request.text, language, &request.parameters)?;
+        let statistics = Arc::new(ScanStatistics::default());
+        let stop = Cancel::default();
+        let scope = QueryScope {
+            source,
+            accounts: request.scope.clone(),
+            time: request.time,
+            access: request.access,
+            statistics: Arc::clone(&statistics),
+            cancel: stop.clone(),
+        };
+        let mut state = self.state.clone();
+        state.execution_props_mut().query_execution_start_time =
+            DateTime::from_timestamp_millis(request.now_ms);
+        let told = Arc::new(Told {
+            source: Arc::clone(&scope.source),
+            accounts: request.scope.clone(),
+            store: request.store.clone(),
+            functions: function_names(&state),
+            filled,
+        });
+        let planning = Planning {
+            text: &told.filled.text,
+            request,
+            state: &state,
+            scope,
+        };
+        let planned = match language {
+            Language::Sql => sql_plan::plan(&planning),
+            _ => search_plan::plan(&planning),
+        };
+        let planned = planned.map_err(|error| told.translate(error, false))?;
+        let Planned {
+            plan,
+            names,
+            mut warnings,
+            stages,
+        } = planned;
+        let plan = newest_first::run(plan)
+            .and_then(|plan| limited(plan, request.limit))
+            .map_err(|error| told.translate(error, false))?;
+        for warning in &mut warnings {
+            warning.span = told.filled.written(warning.span);
+        }
+        warnings.extend(told.filled.warnings.iter().cloned());
+        Ok(Compiled {
+            language,
+            plan,
+            names,
+            warnings,
+            stages,
+            state,
+            told,
+            statistics,
+            stop,
+        })
+    }
+}
+
+fn limited(plan: LogicalPlan, limit: Option<usize>) -> Result<LogicalPlan, DataFusionError> {
+    match limit {
+        None => Ok(plan),
+        Some(limit) => LogicalPlanBuilder::from(plan)
+            .limit(0, Some(limit))?
+            .build(),
+    }
+}
+
+fn function_names(state: &SessionState) -> Vec<String> {
+    let scalar = state.scalar_functions().keys();
+    let all = scalar
+        .chain(state.aggregate_functions().keys())
+        .chain(state.window_functions().keys());
+    let mut names: Vec<String> = all.cloned().collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn push_scans(stages: &mut Vec<Stage>, plan: &Arc<dyn ExecutionPlan>) {
+    if let Some(scan) = plan.downcast_ref::<EventScanExec>() {
+        stages.push(Stage::new("pushed predicate", &scan.request().predicate));
+        stages.push(Stage::new("scan", scan.scan().description.join("\n")));
+    }
+    for child in plan.children() {
+        push_scans(stages, child);
+    }
+}
+
+/// A query that is ready to be planned physically.
+struct Compiled {
+    language: Language,
+    plan: LogicalPlan,
+    names: Vec<String>,
+    warnings: Vec<crate::syntax::Warning>,
+    stages: Vec<Stage>,
+    state: SessionState,
+    told: Arc<Told>,
+    statistics: Arc<ScanStatistics>,
+    stop: Cancel,
+}
+
+impl Compiled {
+    fn optimized(&self) -> Result<LogicalPlan, QueryError> {
+        let optimized = self.state.optimize(&self.plan);
+        optimized.map_err(|error| self.told.translate(error, false))
+    }
+
+    async fn physical_plan(&self) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
+        let optimized = self.optimized()?;
+        let planner = Arc::clone(self.state.query_planner());
+        let physical = planner.create_physical_plan(&optimized, &self.state).await;
+        physical.map_err(|error| self.told.translate(error, false))
+    }
+
+    fn task_context(
+        &self,
+        runtime: &RuntimeEnv,
+        share: &Arc<Share>,
+    ) -> Result<Arc<TaskContext>, QueryError> {
+        let runtime = RuntimeEnvBuilder::from_runtime_env(runtime)
+            .with_memory_pool(Arc::clone(share) as _)
+            .build_arc()
+            .map_err(|error| self.told.translate(error, false))?;
+        Ok(Arc::new(
+            TaskContext::from(&self.state).with_runtime(runtime),
+        ))
+    }
+
+    /// The plan's columns under the names that the query gives them.
+    fn output_schema(&self) -> SchemaRef {
+        let fields = self.plan.schema().fields();
+        let named = fields.iter().enumerate().map(|(i, field)| -> Field {
+            let name = self.names.get(i).unwrap_or_else(|| field.name());
+            field.as_ref().clone().with_name(name)
+        });
+        Arc::new(Schema::new(named.collect::<Vec<_>>()))
+    }
+}
+
+/// What an error is told with.
+struct Told {
+    source: Arc<dyn EventSource>,
+    accounts: AccountScope,
+    store: String,
+    functions: Vec<String>,
+    filled: Filled,
+}
+
+impl Told {
+    fn translate(&self, error: DataFusionError, is_running: bool) -> QueryError {
+        let context = Context {
+            text: &self.filled.text,
+            fields: &|| self.field_names(),
+            functions: &self.functions,
+            is_running,
+        };
+        let mut error = context.translate(error);
+        error.span = error.span.map(|span| self.filled.written(span));
+        error
+    }
+
+    /// Documented fields and those that were seen.
+    fn field_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = fields::FIELDS.iter().map(|f| f.path.to_owned()).collect();
+        names.extend([fields::EVENT_JSON, fields::EVENT_JSON_CHECKSUM].map(str::to_owned));
+        if let Ok(store) = self.source.find_store(&self.store) {
+            names.extend(self.source.observed_fields(store, &self.accounts));
+        }
+        names
+    }
+}
