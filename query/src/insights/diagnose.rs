@@ -5,6 +5,7 @@
 //! first; what none of them recognises is told as what stands there and what should.
 //! A mistake that lies behind that place was never reached and is not reported.
 
+use super::scene::{Failure, Scene};
 use super::tokens::{Token, TokenKind, tokens};
 use super::vocabulary::{command_named, nearest_command};
 use crate::search::RESERVED;
@@ -14,33 +15,6 @@ use crate::syntax::SyntaxError;
 /// The forms of a time, for hints.
 pub(super) const TIME_FORMS: &str =
     "write `-24h`, `-7d@d`, `now`, `2026-01-31`, `\"2026-01-31 12:00\"` or an epoch number";
-
-/// Where and why the grammar did not match.
-#[derive(Debug)]
-pub(super) enum Failure {
-    Unexpected {
-        at: usize,
-        expected: Expected,
-    },
-    /// A limit of the parser itself.
-    Limit {
-        at: usize,
-        message: String,
-    },
-}
-
-/// What would have matched there.
-#[derive(Debug, Default)]
-pub(super) struct Expected {
-    /// The query could have ended.
-    pub end: bool,
-    /// An expression could have gone on.
-    pub operator: bool,
-    pub command: bool,
-    pub value: bool,
-    /// Anything else, in words.
-    pub words: Vec<&'static str>,
-}
 
 /// A first word that was perhaps meant for a command.
 pub(super) struct Typo {
@@ -164,73 +138,6 @@ fn limit(at: usize, message: &str) -> SyntaxError {
         Span::new(at, at),
         format!("the query is too complex: {message}"),
     )
-}
-
-/// The tokens of a text and the place where it broke.
-struct Scene<'t> {
-    text: &'t str,
-    tokens: &'t [Token],
-    at: usize,
-    /// The token at that place, or the number of tokens at the end.
-    index: usize,
-    expected: &'t Expected,
-}
-
-impl<'t> Scene<'t> {
-    fn new(text: &'t str, tokens: &'t [Token], at: usize, expected: &'t Expected) -> Scene<'t> {
-        let index = tokens
-            .iter()
-            .position(|token| token.span.end > at)
-            .unwrap_or(tokens.len());
-        Scene {
-            text,
-            tokens,
-            at,
-            index,
-            expected,
-        }
-    }
-
-    fn here(&self) -> Option<Token> {
-        self.tokens.get(self.index).copied()
-    }
-
-    /// The token so many before the place where it broke.
-    fn back(&self, steps: usize) -> Option<Token> {
-        let index = self.index.checked_sub(steps)?;
-        self.tokens.get(index).copied()
-    }
-
-    fn word(&self, token: Token) -> &'t str {
-        token.span.of(self.text)
-    }
-
-    fn is(&self, token: Option<Token>, word: &str) -> bool {
-        token.is_some_and(|token| self.word(token).eq_ignore_ascii_case(word))
-    }
-
-    /// The tokens of the stage up to the place, from its first word on.
-    fn stage(&self) -> &'t [Token] {
-        let before = self.tokens.get(..self.index).unwrap_or_default();
-        let start = before
-            .iter()
-            .rposition(|token| token.kind == TokenKind::Pipe);
-        before
-            .get(start.map_or(0, |pipe| pipe + 1)..)
-            .unwrap_or_default()
-    }
-
-    /// The command of the stage, in its documented spelling.
-    fn stage_command(&self) -> Option<&'static str> {
-        let first = self.stage().first()?;
-        command_named(self.word(*first)).map(|command| command.name)
-    }
-
-    /// Where the text ends, leaving out what is blank.
-    fn end(&self) -> Span {
-        let end = self.text.trim_end().len();
-        Span::new(end, end)
-    }
 }
 
 // ------------------------------------------------------------------------- the checks
@@ -554,7 +461,8 @@ fn unexpected(scene: &Scene<'_>) -> SyntaxError {
         wanted.push("a value or a field");
     }
     // Where all is complete, whatever could be added says nothing about the mistake.
-    if !expected.end && !(expected.operator && expected.words == ["`as`"]) {
+    let only_alias = expected.operator && expected.words == ["`as`"];
+    if !(expected.end || only_alias) {
         wanted.extend(&expected.words);
     }
     if expected.operator && !expected.end && wanted.is_empty() {

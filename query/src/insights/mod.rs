@@ -10,6 +10,9 @@ mod parse;
 mod print;
 #[cfg(test)]
 mod roundtrip;
+mod scene;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod vocabulary;
 

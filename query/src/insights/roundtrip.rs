@@ -128,7 +128,7 @@ impl Generator {
         while self.below(3) == 0 {
             segments.push(self.segment());
         }
-        at(FieldRef { segments })
+        at(FieldRef::new(segments))
     }
 
     fn period(&mut self) -> Period {
@@ -327,6 +327,7 @@ impl Generator {
             "[",
             "a,",
             "a=b",
+            "a<",
             "#x",
             "a#b",
             "/x/",

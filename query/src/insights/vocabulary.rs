@@ -3,6 +3,8 @@
 //! The grammar is what decides; this table serves suggestions, completion and the
 //! choice of a language, and a test holds the two together.
 
+use crate::suggest::edits;
+
 /// A command as a reader of help or an error sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandName {
@@ -121,32 +123,6 @@ pub fn nearest_command(word: &str) -> Option<&'static CommandName> {
         .map(|(_, command)| command)
 }
 
-/// How many letters to insert, drop, change or swap with their neighbour turn one word
-/// into the other (optimal string alignment).
-fn edits(from: &str, to: &str) -> usize {
-    let from: Vec<char> = from.chars().collect();
-    let to: Vec<char> = to.chars().collect();
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, b) in to.iter().enumerate() {
-            let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX);
-            let changed = at(&last, j) + usize::from(a != b);
-            let dropped = at(&last, j + 1) + 1;
-            let inserted = at(&row, j) + 1;
-            let mut best = changed.min(dropped).min(inserted);
-            let swapped = i > 0 && j > 0 && from.get(i - 1) == Some(b) && to.get(j - 1) == Some(a);
-            if swapped {
-                best = best.min(at(&before_last, j - 1) + 1);
-            }
-            row.push(best);
-        }
-        before_last = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,13 +155,6 @@ mod tests {
         ];
         for (word, expected) in cases {
             assert_eq!(nearest_command(word).map(|c| c.name), expected, "{word}");
-        }
-    }
-
-    #[test]
-    fn edits_are_counted() {
-        for (from, to, expected) in [("", "abc", 3), ("ab", "ba", 1), ("kitten", "sitting", 3)] {
-            assert_eq!(edits(from, to), expected, "{from} {to}");
         }
     }
 }

@@ -42,6 +42,14 @@ pub struct FieldRef {
 }
 
 impl FieldRef {
+    /// A field of these segments; a head that would read as a keyword counts as quoted.
+    pub fn new(mut segments: Vec<Segment>) -> FieldRef {
+        if let Some(Segment::Key { name, quoted }) = segments.first_mut() {
+            *quoted |= !is_plain_head(name);
+        }
+        FieldRef { segments }
+    }
+
     /// The segments joined by dots, with neither backticks nor escapes: the name under
     /// which a column of an earlier command is found.
     pub fn dotted(&self) -> String {
@@ -128,7 +136,7 @@ mod tests {
     use super::*;
 
     fn field(segments: Vec<Segment>) -> FieldRef {
-        FieldRef { segments }
+        FieldRef::new(segments)
     }
 
     #[test]

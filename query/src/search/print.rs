@@ -208,7 +208,7 @@ fn write_wildcard(f: &mut impl Write, parts: &[String], place: Place) -> fmt::Re
 
 fn write_word(f: &mut impl Write, word: &str, place: Place) -> fmt::Result {
     // At the start these open a negation, a regex, a phrase, a comment or a comparison.
-    if word.starts_with(['-', '/', '\'', '#', '<', '>', '!']) {
+    if word.starts_with(['-', '/', '\'', '#', '!']) {
         f.write_char('\\')?;
     }
     match word.split_once(':') {
@@ -231,7 +231,7 @@ fn write_escaped(f: &mut impl Write, text: &str) -> fmt::Result {
     while let Some(c) = chars.next() {
         let special = matches!(
             c,
-            '(' | ')' | '[' | ']' | '{' | '}' | '|' | '"' | '\\' | '*' | '='
+            '(' | ')' | '[' | ']' | '{' | '}' | '|' | '"' | '\\' | '*' | '=' | '<' | '>'
         ) || c.is_whitespace();
         // A comma at the end tells of a list of fields, a semicolon ends the query.
         if special || (matches!(c, ',' | ';') && chars.peek().is_none()) {

@@ -1,7 +1,7 @@
 //! What the grammar would have taken where it stopped, in the words of a person.
 
 use super::Rule;
-use crate::insights::diagnose::Expected;
+use crate::insights::scene::Expected;
 
 /// Sorts the rules that pest tried in vain.
 pub(super) fn of_rules(rules: &[Rule]) -> Expected {

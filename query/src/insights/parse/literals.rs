@@ -45,7 +45,7 @@ pub(super) fn field(pair: Pair<'_>) -> Spanned<FieldRef> {
         .filter(|part| part.as_rule() != Rule::reserved)
         .map(segment)
         .collect();
-    Spanned::new(FieldRef { segments }, span)
+    Spanned::new(FieldRef::new(segments), span)
 }
 
 /// One step of a field: its head, a key after a dot, or `[…]`.

@@ -15,7 +15,8 @@ use pest::Parser;
 use pest::error::{ErrorVariant, InputLocation};
 
 use super::ast::{Command, CommandKind, Pipeline};
-use super::diagnose::{self, Failure};
+use super::diagnose;
+use super::scene::Failure;
 use super::tokens;
 use super::{MAX_NESTING, MAX_STATEMENT_BYTES};
 use crate::search::{Search, TimePoint};

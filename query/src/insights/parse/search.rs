@@ -168,7 +168,7 @@ fn fielded(pair: Pair<'_>, around: Around<'_>) -> Result<Node> {
 fn field_ref(path: Pair<'_>) -> Spanned<FieldRef> {
     let whole = span(&path);
     let segments = Parts::of(path).map(segment).collect();
-    Spanned::new(FieldRef { segments }, whole)
+    Spanned::new(FieldRef::new(segments), whole)
 }
 
 /// Refuses words that only look like one, because something else was meant.
