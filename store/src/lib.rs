@@ -2,11 +2,13 @@
 
 pub mod catalog;
 mod catalogue;
+pub mod check;
 pub mod content;
 pub mod data_store;
 pub mod directory;
 pub mod event;
 pub mod fields;
+pub mod history;
 pub mod import;
 pub mod index;
 pub mod json;

@@ -77,10 +77,14 @@ pub struct ImportSummary {
     pub file_bytes: u64,
     /// Files and paths that could not be taken, and why.
     pub failures: Vec<(String, String)>,
+    /// Files that were read well and hold no events, and what they are.
+    pub foreign: Vec<(String, String)>,
     /// Rejected records by reason.
     pub reject_reasons: Vec<(String, u64)>,
     /// Files that the options set aside before they were looked at.
     pub pruned: u64,
+    /// Folders that the options set aside with all that is in them.
+    pub pruned_folders: u64,
 }
 
 /// Why an import stopped. What it had published is kept.

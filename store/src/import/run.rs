@@ -84,6 +84,7 @@ pub fn run(
     {
         let outcome = run.outcome.get_mut();
         outcome.pruned = discovered.pruned;
+        outcome.pruned_folders = discovered.pruned_folders;
         outcome.files.seen = (discovered.files.len() + discovered.failed.len()) as u64;
         outcome.files.failed = discovered.failed.len() as u64;
         for (path, reason) in discovered.failed {
@@ -215,8 +216,10 @@ struct Outcome {
     files: FileSums,
     file_bytes: u64,
     failures: Vec<(String, String)>,
+    foreign: Vec<(String, String)>,
     reject_reasons: BTreeMap<String, u64>,
     pruned: u64,
+    pruned_folders: u64,
     error: Option<ImportError>,
 }
 
@@ -235,8 +238,10 @@ impl Outcome {
             record_bytes: self.progress.record_bytes,
             file_bytes: self.file_bytes,
             failures: self.failures,
+            foreign: self.foreign,
             reject_reasons,
             pruned: self.pruned,
+            pruned_folders: self.pruned_folders,
         }
     }
 }
@@ -366,10 +371,15 @@ impl Run<'_> {
             Ok(decoded) => decoded,
             Err(error) => {
                 let mut outcome = self.outcome.lock();
-                outcome.files.failed += 1;
                 outcome.progress.files_done += 1;
                 outcome.progress.bytes_done += file.size;
-                outcome.failures.push((path, error.to_string()));
+                if error.is_foreign() {
+                    outcome.files.not_event_logs += 1;
+                    outcome.foreign.push((path, error.to_string()));
+                } else {
+                    outcome.files.failed += 1;
+                    outcome.failures.push((path, error.to_string()));
+                }
                 return Ok(());
             }
         };
@@ -509,7 +519,8 @@ impl Reading<'_, '_> {
         self.rejects += 1;
         self.filling.batch.sums.rejected += 1;
         let kept = bytes.get(..REJECT_BYTES_MAX).unwrap_or(bytes);
-        *self.filling.reasons.entry(reason.clone()).or_default() += 1;
+        let kind = kind_of_reason(&reason);
+        *self.filling.reasons.entry(kind).or_default() += 1;
         self.filling.batch.rejects.push(RejectEntry {
             import: self.run.target.import,
             store: self.run.target.store,
@@ -546,6 +557,12 @@ impl Run<'_> {
                     .collect()
             })
     }
+}
+
+/// What rejects are counted by: the reason without its place.
+fn kind_of_reason(reason: &str) -> String {
+    let end = reason.find(" at byte ").unwrap_or(reason.len());
+    reason[..end].to_owned()
 }
 
 /// The key of a file in the `files` family.

@@ -1,14 +1,17 @@
 //! The fields that events really have, told by the columns of the splits.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::error::ScanError;
+use super::full::PlainUnit;
 use super::predicate::Event;
 use super::predicate::Predicate;
 use super::record::{Records, StoredRecord};
 use super::request::Access;
 use super::request::{AccountScope, Cancel, ScanRequest, StoreId, TimeRange};
+use super::run::Shared;
 use super::unit::SplitUnit;
 use crate::event::identity_hash;
 use crate::index::layout;
@@ -91,22 +94,17 @@ impl Snapshot {
                 add(&mut fields, &path, kinds, having.len() as u64);
             }
         }
-        self.observe_unindexed(&request, &mut fields)?;
+        self.observe_unindexed(request, &mut fields)?;
         Ok(fields.into_values().collect())
     }
 
-    /// Pushed events have no columns yet.
+    /// What no split holds has no columns: its records are read.
     fn observe_unindexed(
         self: &Arc<Self>,
-        request: &ScanRequest,
+        request: ScanRequest,
         fields: &mut BTreeMap<String, ObservedField>,
     ) -> Result<(), ScanError> {
-        let records = self.records();
-        for (arrival, pushed) in self.tail(request.store).iter().enumerate() {
-            if !request.scope.holds(&pushed.event.account) {
-                continue;
-            }
-            let stored = records.pushed(request.store, arrival, pushed)?;
+        self.for_each_unindexed(request, &mut |stored| {
             let record = stored.read()?;
             let mut seen = Seen::default();
             leaves::walk(&record.json, &mut seen);
@@ -114,8 +112,32 @@ impl Snapshot {
             for (path, kinds) in seen.0 {
                 add(fields, &path, kinds, 1);
             }
-        }
-        Ok(())
+            Ok(())
+        })
+    }
+
+    /// Shows the events that match and that no split holds.
+    fn for_each_unindexed(
+        self: &Arc<Self>,
+        request: ScanRequest,
+        visit: &mut dyn FnMut(StoredRecord) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
+        let unit = PlainUnit {
+            batches: self.uncovered_of(request.store).map(|(n, _)| n).collect(),
+            with_tail: true,
+        };
+        let shared = Shared {
+            snapshot: Arc::clone(self),
+            schema: request.schema(),
+            request,
+            statistics: Arc::default(),
+            cancel: Cancel::default(),
+            records: self.records(),
+        };
+        unit.for_each_match(&shared, &mut |record| {
+            visit(record)?;
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     /// The events of a store with this eventID, in the order of time. Case does
@@ -145,11 +167,10 @@ impl Snapshot {
             let docs: Vec<u32> = docs.into_iter().filter(|d| visible.contains(*d)).collect();
             found.extend(records.fetch(unit.event_keys(&docs)?)?);
         }
-        for (arrival, pushed) in self.tail(store).iter().enumerate() {
-            if scope.holds(&pushed.event.account) {
-                found.push(records.pushed(store, arrival, pushed)?);
-            }
-        }
+        self.for_each_unindexed(request, &mut |record| {
+            found.push(record);
+            Ok(())
+        })?;
         let mut matching = Vec::new();
         for stored in found {
             let is_meant = {

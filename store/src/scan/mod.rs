@@ -6,6 +6,8 @@
 //! to be asked, `batch` makes columns. `ordered` does the same in the order of
 //! time. `full` answers the plain way, out of `materialise`.
 
+#[cfg(test)]
+mod agreement;
 mod batch;
 mod error;
 mod evaluate;

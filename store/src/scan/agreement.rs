@@ -1,0 +1,616 @@
+//! The indexed scan against the plain path, on events with every oddity.
+//!
+//! Events and predicates come from a seeded generator; whatever the layout of
+//! the splits, both ways must give the same rows.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use super::*;
+use crate::catalog::{BatchEntry, SourceEntry, SplitEntry};
+use crate::event::EventHeader;
+use crate::fields;
+use crate::index::cache::SplitCache;
+use crate::index::writer::{Document, SplitBuilder};
+use crate::json::Json;
+use crate::kv::columns::Column;
+use crate::kv::db::{Changes, Db};
+use crate::kv::keys::EventKey;
+use crate::kv::value::{Provenance, StoredEvent, TailEvent};
+use crate::path::{Arrays, FieldPath};
+use crate::snapshot::Snapshot;
+
+const STORE: StoreId = StoreId(3);
+
+/// Numbers that look random and are the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % n
+    }
+
+    fn pick<'t>(&mut self, from: &[&'t str]) -> &'t str {
+        from[self.below(from.len())]
+    }
+}
+
+const SCALARS: &[&str] = &[
+    "null",
+    "true",
+    "false",
+    "0",
+    "12",
+    "-7",
+    "12.0",
+    "1e2",
+    "9223372036854775807",
+    "9223372036854775808",
+    "\"\"",
+    "\"12\"",
+    "\"true\"",
+    "\"GetObject\"",
+    "\"Get Object/v2\"",
+    "\"getobject\"",
+    "\"AKIAIOSFODNN7EXAMPLE\"",
+    "\"x akiaiosfodnn7example y\"",
+    "\"0f3b2c1d-0000-4a4a-8b8b-0123456789ab\"",
+    "\"é☃\"",
+    "\"q\\\"uo\\u0074e\"",
+    "\"{}\"",
+    "\"2023-01-01T00:00:05Z\"",
+    "\"10.0.0.1\"",
+];
+
+/// A long text, once as a token and once as words.
+fn long(random: &mut Random) -> String {
+    match random.below(2) {
+        0 => format!("\"{}\"", "x1".repeat(2500)),
+        _ => format!("\"{}GetObject\"", "word ".repeat(1000)),
+    }
+}
+
+fn value(random: &mut Random, depth: usize) -> String {
+    match random.below(if depth < 3 { 14 } else { 9 }) {
+        0..=7 => random.pick(SCALARS).to_owned(),
+        8 if random.below(4) == 0 => long(random),
+        8 => "12".into(),
+        9 | 10 => {
+            let n = random.below(4);
+            let elements: Vec<String> = (0..n).map(|_| value(random, depth + 1)).collect();
+            format!("[{}]", elements.join(", "))
+        }
+        _ => object(
+            random,
+            depth + 1,
+            &["a", "b", "0", "b.c", "k[1]", "ключ", "a"],
+        ),
+    }
+}
+
+fn object(random: &mut Random, depth: usize, keys: &[&str]) -> String {
+    let mut members = Vec::new();
+    for key in keys {
+        if random.below(2) == 0 {
+            members.push(format!("\"{key}\": {}", value(random, depth)));
+        }
+    }
+    format!("{{{}}}", members.join(","))
+}
+
+fn record(random: &mut Random, n: usize) -> String {
+    let second = random.below(20);
+    let time = match random.below(8) {
+        0 => format!("2023-01-01T00:00:{second:02}.500Z"),
+        1 => format!("2023-01-01 00:00:{second:02}"),
+        _ => format!("2023-01-01T00:00:{second:02}Z"),
+    };
+    let account = match random.below(4) {
+        0 => String::new(),
+        a => format!("\"recipientAccountId\":\"11112222333{a}\","),
+    };
+    let region = random.pick(&["\"us-east-1\"", "\"eu-west-1\"", "null", "7"]);
+    let long_key = match random.below(20) {
+        0 => format!("\"{}\": 12,", "k".repeat(600)),
+        _ => String::new(),
+    };
+    let rest = object(
+        random,
+        0,
+        &[
+            "eventName",
+            "requestParameters",
+            "resources",
+            "userIdentity",
+            "open",
+            "readOnly",
+            "open",
+        ],
+    );
+    let rest = rest.trim_start_matches('{');
+    let comma = if rest == "}" { "" } else { "," };
+    format!(
+        "{{{long_key}\"eventTime\":\"{time}\",{account}\"awsRegion\":{region},\"eventID\":\"id-{}\"{comma}{rest}",
+        n % 97
+    )
+}
+
+const PATHS: &[&str] = &[
+    "eventName",
+    "open",
+    "open.a",
+    "open.b",
+    "open.0",
+    "open.b\\.c",
+    "open.a.b",
+    "open.a.0.b",
+    "open[1]",
+    "open.k\\[1]",
+    "open.ключ",
+    "requestParameters",
+    "requestParameters.a",
+    "resources",
+    "resources.a",
+    "resources.0",
+    "userIdentity.a",
+    "readOnly",
+    "eventTime",
+    "eventID",
+    "awsRegion",
+    "nowhere",
+    "recipientAccountId",
+    "eventTime.x",
+    "0",
+    "",
+];
+
+fn field(random: &mut Random) -> Field {
+    match random.below(12) {
+        0 => Field::Time,
+        1 => Field::Account,
+        2 if random.below(3) == 0 => Field::Source,
+        2 => Field::Import,
+        3 if random.below(3) == 0 => Field::IngestionTime,
+        _ => {
+            let path = match random.below(25) {
+                0 => FieldPath::of_keys(["k".repeat(600)]),
+                _ => FieldPath::parse(random.pick(PATHS)),
+            };
+            let arrays = [Arrays::Any, Arrays::Exact][random.below(2)];
+            Field::path(path, arrays)
+        }
+    }
+}
+
+const TEXTS: &[&str] = &[
+    "",
+    "12",
+    "-7",
+    "12.0",
+    "true",
+    "false",
+    "GetObject",
+    "Get Object/v2",
+    "AKIAIOSFODNN7EXAMPLE",
+    "0f3b2c1d-0000-4a4a-8b8b-0123456789ab",
+    "é☃",
+    "{}",
+    "[]",
+    "2023-01-01T00:00:05Z",
+    "id-5",
+    "Get",
+    "2023-01-01T00:00:1",
+    "1672531205000",
+    "us-east-1",
+    "111122223331",
+    "o",
+    "GetObject GetObject",
+    "q\"uote",
+    "9223372036854775808",
+    "[12]",
+    "[12, 12]",
+    "word",
+    "1",
+];
+
+#[derive(Debug)]
+struct HasE;
+
+impl TextPredicate for HasE {
+    fn matches(&self, text: &str) -> bool {
+        text.contains('e') || text.contains('2')
+    }
+
+    fn description(&self) -> String {
+        "has an e or a 2".into()
+    }
+}
+
+fn matcher(random: &mut Random) -> Matcher {
+    let text = random.pick(TEXTS).to_owned();
+    let op = [
+        Comparison::Equal,
+        Comparison::Less,
+        Comparison::LessOrEqual,
+        Comparison::Greater,
+        Comparison::GreaterOrEqual,
+    ][random.below(5)];
+    match random.below(10) {
+        0 => Matcher::Present,
+        1 | 2 => Matcher::Equals(text),
+        3 => Matcher::OneOf((0..3).map(|_| random.pick(TEXTS).to_owned()).collect()),
+        4 => Matcher::StartsWith(text),
+        5 => Matcher::EndsWith(text),
+        6 => Matcher::Contains(text),
+        7 => Matcher::Compare { op, text },
+        8 => Matcher::Number {
+            op,
+            value: [12.0, -7.0, 100.0, 9.3e18, 1_672_531_205_000.0][random.below(5)],
+        },
+        _ => Matcher::Test(Arc::new(HasE)),
+    }
+}
+
+fn predicate(random: &mut Random, depth: usize) -> Predicate {
+    let parts = |random: &mut Random| -> Vec<Predicate> {
+        (0..1 + random.below(3))
+            .map(|_| predicate(random, depth + 1))
+            .collect()
+    };
+    match random.below(if depth < 3 { 12 } else { 7 }) {
+        0 => Predicate::Text(TextTest::Phrase(random.pick(TEXTS).to_owned())),
+        1 if random.below(3) == 0 => {
+            Predicate::Text(TextTest::Prefix(random.pick(TEXTS).to_owned()))
+        }
+        1..=6 => Predicate::Field(FieldTest {
+            field: field(random),
+            matcher: matcher(random),
+            when_missing: random.below(3) == 0,
+        }),
+        7 | 8 => Predicate::And(parts(random)),
+        9 | 10 => Predicate::Or(parts(random)),
+        _ => Predicate::Not(Box::new(predicate(random, depth + 1))),
+    }
+}
+
+fn columns(random: &mut Random) -> Vec<ScanColumn> {
+    let n = random.below(4);
+    let mut columns: Vec<ScanColumn> = (0..n)
+        .map(|i| ScanColumn {
+            name: format!("c{i}"),
+            source: match random.below(6) {
+                0 => ColumnSource::Boolean(field(random)),
+                1 => ColumnSource::Timestamp(field(random)),
+                2 => ColumnSource::Matches(Box::new(predicate(random, 2))),
+                3 => ColumnSource::Lake(random.below(fields::lake_schema().fields().len())),
+                _ => ColumnSource::Text(field(random)),
+            },
+        })
+        .collect();
+    if n > 0 {
+        columns.push(ScanColumn {
+            name: "raw".into(),
+            source: ColumnSource::Text(Field::path(FieldPath::default(), Arrays::Exact)),
+        });
+    }
+    columns
+}
+
+/// How the events of a world lie in splits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Layout {
+    OneSorted,
+    ThreeUnsorted,
+}
+
+/// Batches of events in a store, each whole in a split but the last, which has
+/// none; dead events and pushed ones.
+fn world(random: &mut Random, layout: Layout, folder: &std::path::Path) -> Arc<Snapshot> {
+    let db = Db::open_primary(&folder.join("db")).expect("opened");
+    let mut changes = Changes::default();
+    let source = SourceEntry {
+        path: "logs/a.json.gz".into(),
+    };
+    changes.put_entry(Column::Sources, 9_u64.to_be_bytes(), &source);
+    let n_batches = 4_u64;
+    let mut of_batches: Vec<Vec<(EventKey, String)>> = Vec::new();
+    for batch in 1..=n_batches {
+        let mut events: Vec<(i64, String, String)> = (0..150)
+            .map(|n| {
+                let record = record(random, n);
+                let header = EventHeader::read(record.as_bytes()).expect(&record);
+                (header.time_ms, header.account.unwrap_or_default(), record)
+            })
+            .collect();
+        events.sort();
+        let dead = vec![3, 70];
+        let entry = BatchEntry {
+            store: STORE,
+            import: 1,
+            n_events: events.len() as u32,
+            time_min_ms: events[0].0,
+            time_max_ms: events[events.len() - 1].0,
+            dead,
+        };
+        changes.put_entry(Column::Batches, batch.to_be_bytes(), &entry);
+        let mut of_batch = Vec::new();
+        for (ordinal, (time_ms, account, record)) in events.into_iter().enumerate() {
+            let key = EventKey {
+                store: STORE,
+                time_ms,
+                account,
+                batch,
+                ordinal: ordinal as u32,
+            };
+            let provenance = Provenance {
+                import: batch,
+                source: 9,
+                position: ordinal as u32,
+                arrived_ms: 1000 * batch as i64,
+            };
+            let value = StoredEvent::encode(&provenance, record.as_bytes());
+            changes.put(Column::Events, key.encode(), value);
+            of_batch.push((key, record));
+        }
+        of_batches.push(of_batch);
+    }
+    for sequence in 0..5_u64 {
+        let record = record(random, sequence as usize);
+        let header = EventHeader::read(record.as_bytes()).expect("an event");
+        let provenance = Provenance {
+            import: 8,
+            source: 9,
+            position: 0,
+            arrived_ms: 5,
+        };
+        let pushed = TailEvent {
+            time_ms: header.time_ms,
+            account: header.account.unwrap_or_default(),
+            event: StoredEvent {
+                provenance,
+                record: record.into_bytes(),
+            },
+        };
+        let mut key = STORE.0.to_be_bytes().to_vec();
+        key.extend_from_slice(&sequence.to_be_bytes());
+        changes.put(Column::Tail, key, pushed.encode());
+    }
+    // Events of the last batch are in no split.
+    of_batches.pop();
+    let groups: Vec<Vec<(EventKey, String)>> = match layout {
+        Layout::OneSorted => {
+            let mut all: Vec<_> = of_batches.into_iter().flatten().collect();
+            all.sort();
+            vec![all]
+        }
+        Layout::ThreeUnsorted => of_batches
+            .into_iter()
+            .map(|mut events| {
+                events.rotate_left(40);
+                events
+            })
+            .collect(),
+    };
+    for (id, events) in groups.into_iter().enumerate() {
+        put_split(&mut changes, folder, id as u64, &events);
+    }
+    db.write(changes).expect("written");
+    let snapshot = Snapshot::load(Arc::new(db), folder, Arc::new(SplitCache::default()));
+    Arc::new(snapshot.expect("loaded"))
+}
+
+fn put_split(
+    changes: &mut Changes,
+    folder: &std::path::Path,
+    id: u64,
+    events: &[(EventKey, String)],
+) {
+    let path = folder.join(SplitEntry::file_name(id));
+    let mut builder = SplitBuilder::new(&path, 16 << 20).expect("begun");
+    let mut dead = Vec::new();
+    let mut batches = BTreeSet::new();
+    for (doc, (key, record)) in events.iter().enumerate() {
+        let json = Json::parse(record.as_bytes()).expect("valid");
+        let header = EventHeader::of(&json).expect("an event");
+        if [3, 70].contains(&key.ordinal) {
+            dead.push(doc as u32);
+        }
+        batches.insert(key.batch);
+        builder
+            .add(&Document {
+                time_ms: key.time_ms,
+                account: &key.account,
+                batch: key.batch,
+                ordinal: key.ordinal,
+                identity: header.identity,
+                region: header.region.as_deref(),
+                json: &json,
+            })
+            .expect("added");
+    }
+    let built = builder.finish().expect("written");
+    let entry = SplitEntry {
+        id,
+        store: STORE,
+        version: 1,
+        n_docs: built.n_docs,
+        bytes: built.bytes,
+        time_min_ms: built.time_min_ms,
+        time_max_ms: built.time_max_ms,
+        sorted: built.sorted,
+        accounts: built.accounts,
+        regions: built.regions,
+        dead,
+        batches: batches.into_iter().collect(),
+    };
+    changes.put_entry(Column::Splits, id.to_be_bytes(), &entry);
+}
+
+/// The rows as text, and their number; sorted where the order is open.
+fn rows(snapshot: &Arc<Snapshot>, request: &ScanRequest) -> Vec<String> {
+    let scan = snapshot
+        .scan(request, Arc::default(), Cancel::default())
+        .expect("planned");
+    assert!(scan.partitions.len() <= request.partitions.max(1));
+    let mut rows = Vec::new();
+    for partition in &scan.partitions {
+        partition
+            .run(&mut |batch: RecordBatch| {
+                assert_eq!(batch.schema(), scan.schema);
+                assert!(batch.num_rows() <= request.batch_rows && batch.num_rows() > 0);
+                rows.extend(texts_of(&batch));
+                ControlFlow::Continue(())
+            })
+            .expect("run");
+    }
+    if request.order.is_none() {
+        rows.sort();
+    }
+    rows
+}
+
+fn texts_of(batch: &RecordBatch) -> Vec<String> {
+    let options = FormatOptions::new().with_null("∅");
+    let columns: Vec<ArrayFormatter<'_>> = batch
+        .columns()
+        .iter()
+        .map(|c| ArrayFormatter::try_new(c.as_ref(), &options).expect("formats"))
+        .collect();
+    (0..batch.num_rows())
+        .map(|row| {
+            let cells: Vec<String> = columns.iter().map(|c| c.value(row).to_string()).collect();
+            cells.join(" | ")
+        })
+        .collect()
+}
+
+fn request(random: &mut Random) -> ScanRequest {
+    let start = 1_672_531_200_000;
+    let order = [
+        None,
+        None,
+        Some(TimeOrder::NewestFirst),
+        Some(TimeOrder::OldestFirst),
+    ][random.below(4)];
+    ScanRequest {
+        store: STORE,
+        scope: match random.below(4) {
+            0 => AccountScope::Only(["111122223331", ""].map(String::from).into()),
+            1 => AccountScope::Only(["111122223332".to_owned()].into()),
+            _ => AccountScope::All,
+        },
+        time: match random.below(3) {
+            0 => TimeRange {
+                start_ms: start + 4_000,
+                end_ms: start + 9_500,
+            },
+            1 => TimeRange {
+                start_ms: i64::MIN,
+                end_ms: start + 12_000,
+            },
+            _ => TimeRange::ALL,
+        },
+        predicate: predicate(random, 0),
+        columns: columns(random),
+        order,
+        limit: order.and_then(|_| [None, Some(1), Some(7), Some(40)][random.below(4)]),
+        partitions: 1 + random.below(3),
+        batch_rows: [3, 64, 8192][random.below(3)],
+        access: Access::Indexed,
+    }
+}
+
+fn agree(layout: Layout, seed: u64) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut random = Random(seed);
+    let snapshot = world(&mut random, layout, folder.path());
+    assert_eq!(snapshot.event_count(STORE), 4 * 148 + 5);
+    let (mut n_rows, mut n_some) = (0, 0);
+    for round in 0..1500 {
+        let mut request = request(&mut random);
+        let indexed = rows(&snapshot, &request);
+        request.access = Access::Plain;
+        let plain = rows(&snapshot, &request);
+        assert!(
+            indexed == plain,
+            "round {round} of {layout:?}, seed {seed}: {} indexed rows, {} plain\n{request:#?}\n\
+             indexed only: {:#?}\nplain only: {:#?}",
+            indexed.len(),
+            plain.len(),
+            indexed
+                .iter()
+                .filter(|r| !plain.contains(r))
+                .take(3)
+                .collect::<Vec<_>>(),
+            plain
+                .iter()
+                .filter(|r| !indexed.contains(r))
+                .take(3)
+                .collect::<Vec<_>>(),
+        );
+        n_rows += plain.len();
+        n_some += usize::from(!plain.is_empty() && plain.len() < 500);
+    }
+    assert!(
+        n_rows > 10_000 && n_some > 300,
+        "{n_rows} rows, {n_some} selective answers"
+    );
+}
+
+#[test]
+fn a_sorted_split_agrees_with_the_plain_path() {
+    for seed in 1..60 { agree(Layout::OneSorted, seed*77); }
+}
+
+#[test]
+fn unsorted_splits_agree_with_the_plain_path() {
+    for seed in 1..60 { agree(Layout::ThreeUnsorted, seed*78); }
+}
+
+#[test]
+fn events_are_found_by_id_and_fields_are_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut random = Random(7);
+    let snapshot = world(&mut random, Layout::ThreeUnsorted, folder.path());
+    let all = |scope: &AccountScope| {
+        let mut request = request(&mut Random(3));
+        request.predicate = Predicate::Field(FieldTest {
+            field: Field::path(FieldPath::parse("eventID"), Arrays::Exact),
+            matcher: Matcher::Equals("id-5".into()),
+            when_missing: false,
+        });
+        request.scope = scope.clone();
+        request.time = TimeRange::ALL;
+        request.limit = None;
+        request.columns.clear();
+        rows(&snapshot, &request).len()
+    };
+    for scope in [
+        AccountScope::All,
+        AccountScope::Only(["111122223331".to_owned()].into()),
+    ] {
+        let found = snapshot.events_by_id(STORE, "ID-5", &scope).expect("read");
+        assert!(found.len() > 1, "repeated ids are all found");
+        assert_eq!(found.len(), all(&scope));
+        assert!(found.is_sorted_by(|a, b| a.key <= b.key));
+        assert!(
+            found
+                .iter()
+                .all(|r| r.source.starts_with("logs/a.json.gz#"))
+        );
+        let observed = snapshot.observed_fields(STORE, &scope).expect("read");
+        let of = |path: &str| observed.iter().find(|f| f.path == path).cloned();
+        assert!(of("open.a").is_some_and(|f| f.kinds.text && f.kinds.integer && f.kinds.other));
+        assert!(of("nowhere").is_none());
+        let everything = of("eventTime").map_or(0, |f| f.events);
+        assert!(of("eventID").is_some_and(|f| f.events == everything));
+    }
+}
