@@ -506,11 +506,9 @@ pub struct ImportRetryArgs {
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Only this event data store [default: all]
-    #[arg(long, value_name = "NAME")]
-    pub store: Option<String>,
-    #[command(flatten)]
-    pub listing: ListingArgs,
+    /// Form of the report
+    #[arg(short, long, visible_alias = "format", value_enum, value_name = "FORMAT", default_value_t = SummaryFormat::Text)]
+    pub output: SummaryFormat,
 }
 
 #[derive(Debug, Args)]

@@ -9,7 +9,9 @@ use tarn_query::results::{
     ArrowIpcWriter, CsvWriter, JsonWriter, LineWriter, NdjsonWriter, RawWriter, ResultWriter,
     TableOptions, TableWriter,
 };
-use tarn_query::{Engine, EngineOptions, Language, QueryRequest, QueryStream};
+use tarn_query::{
+    Code, Engine, EngineOptions, Language, QueryError, QueryRequest, QueryStream, Warning,
+};
 use tarn_store::{Access, Cancel, Reader, Snapshot, TimeRange};
 use tokio::runtime::Runtime;
 
@@ -110,7 +112,7 @@ impl<'c> Asker<'c> {
         writer.finish()?;
         shown.time = begun.elapsed();
         if question.run.profile {
-            eprint!("{}", stream.statistics());
+            eprint!("{}\n{}", stream.profile(), stream.statistics());
         }
         Ok(shown)
     }
@@ -175,7 +177,7 @@ impl<'c> Asker<'c> {
             self.context.terminal.note(name(stream.language));
         }
         for warning in &stream.warnings {
-            self.context.terminal.warn(&warning.render(&request.text));
+            self.context.terminal.warn(&told(warning, &request.text));
         }
         Ok(stream)
     }
@@ -194,7 +196,7 @@ impl<'c> Asker<'c> {
             writeln!(
                 out,
                 "{}",
-                self.context.terminal.stdout.paint(BOLD, &stage.name)
+                self.context.terminal.stdout.paint(BOLD, stage.name)
             )?;
             for line in stage.text.trim_end().lines() {
                 writeln!(out, "  {line}")?;
@@ -281,6 +283,15 @@ fn writer(
             Box::new(writer.map_err(|error| exit::usage(error.to_string()))?)
         }
     })
+}
+
+/// A warning with its place in the text, drawn as errors are.
+fn told(warning: &Warning, text: &str) -> String {
+    let doubt = QueryError::new(Code::Syntax, warning.reason.as_str()).at(warning.span);
+    match &warning.hint {
+        Some(hint) => doubt.hint(hint.as_str()).render(text),
+        None => doubt.render(text),
+    }
 }
 
 fn name(language: Language) -> &'static str {

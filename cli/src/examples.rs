@@ -140,7 +140,7 @@ are kept, found and counted.";
 pub const CHECK: &str = "\
 EXAMPLES
   tarn check
-  tarn check --store audit -o json
+  tarn check -o json
 
 Reads everything. Exit status is 1 when something is wrong. What can be built
 again is mended by `tarn reindex`.";

@@ -1,6 +1,6 @@
 //! Times as they are printed.
 
-use chrono::{DateTime, NaiveDate, SecondsFormat};
+use chrono::{DateTime, SecondsFormat};
 
 /// ISO 8601 in UTC with milliseconds, from milliseconds since 1970.
 pub fn iso(time_ms: i64) -> String {
@@ -9,9 +9,4 @@ pub fn iso(time_ms: i64) -> String {
         // Beyond the calendar's years: the number is all there is to tell.
         None => time_ms.to_string(),
     }
-}
-
-/// The day (UTC) of a time in milliseconds since 1970.
-pub fn day(time_ms: i64) -> Option<NaiveDate> {
-    Some(DateTime::from_timestamp_millis(time_ms)?.date_naive())
 }

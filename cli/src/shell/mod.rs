@@ -7,10 +7,12 @@
 
 mod complete;
 mod input;
+mod words;
 
 use std::fs;
 use std::path::Path;
 
+use clap::ValueEnum;
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
@@ -25,7 +27,6 @@ use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::places;
 use crate::shell::complete::Vocabulary;
-use clap::ValueEnum;
 
 const COMMANDS: [(&str, &str); 10] = [
     (".help", "this list"),
@@ -295,7 +296,7 @@ impl Shell<'_> {
                 .iter()
                 .filter_map(|(command, _)| command.split(' ').next())
                 .collect(),
-            keywords: tarn_query::keywords(),
+            keywords: words::words(),
             fields: fields::names(self.context, &snapshot, &self.run.store, &self.run.account)?,
             stores: names.collect(),
         };
