@@ -13,7 +13,7 @@ use datafusion::common::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, TaskContext};
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use tarn_store::{AccountScope, Cancel, ScanStatistics, Snapshot, fields};
 use tokio::time::Instant;
@@ -23,7 +23,6 @@ use crate::exec::EventScanExec;
 use crate::language::{Language, detect};
 use crate::memory::{Budget, Share};
 use crate::newest_first;
-use crate::parameters::{self, Filled};
 use crate::planned::{Planned, Planning};
 use crate::request::{QueryRequest, Stage};
 use crate::search_plan;
@@ -102,7 +101,10 @@ impl Engine {
         request: &QueryRequest,
     ) -> Result<QueryStream, QueryError> {
         let asked_at = Instant::now();
-        let compiled = self.compile(source, request)?;
+        let mut compiled = self.compile(source, request)?;
+        if compiled.is_explain {
+            compiled = compiled.into_explained().await?;
+        }
         let physical = compiled.physical_plan().await?;
         let share = Share::of(&self.budget);
         let context = compiled.task_context(&self.runtime, &share)?;
@@ -150,17 +152,7 @@ impl Engine {
         source: Arc<dyn EventSource>,
         request: &QueryRequest,
     ) -> Result<Vec<Stage>, QueryError> {
-        let compiled = self.compile(source, request)?;
-        let optimized = compiled.optimized()?;
-        let physical = compiled.physical_plan().await?;
-        let mut stages = vec![Stage::new("language", compiled.language.as_str())];
-        stages.extend(compiled.stages);
-        stages.push(Stage::new("logical plan", compiled.plan.display_indent()));
-        stages.push(Stage::new("optimized plan", optimized.display_indent()));
-        push_scans(&mut stages, &physical);
-        let shown = displayable(physical.as_ref()).indent(false).to_string();
-        stages.push(Stage::new("physical plan", shown));
-        Ok(stages)
+        self.compile(source, request)?.explained().await
     }
 
     fn compile(
@@ -172,7 +164,6 @@ impl Engine {
             Language::Auto => detect(&request.text)?,
             chosen => chosen,
         };
-        let filled = parameters::fill(&request.text, language, &request.parameters)?;
         let statistics = Arc::new(ScanStatistics::default());
         let stop = Cancel::default();
         let scope = QueryScope {
@@ -191,10 +182,10 @@ impl Engine {
             accounts: request.scope.clone(),
             store: request.store.clone(),
             functions: function_names(&state),
-            filled,
+            text: request.text.clone(),
         });
         let planning = Planning {
-            text: &told.filled.text,
+            text: &request.text,
             request,
             state: &state,
             scope,
@@ -207,22 +198,20 @@ impl Engine {
         let Planned {
             plan,
             names,
-            mut warnings,
+            warnings,
             stages,
+            is_explain,
         } = planned;
         let plan = newest_first::run(plan)
             .and_then(|plan| limited(plan, request.limit))
             .map_err(|error| told.translate(error, false))?;
-        for warning in &mut warnings {
-            warning.span = told.filled.written(warning.span);
-        }
-        warnings.extend(told.filled.warnings.iter().cloned());
         Ok(Compiled {
             language,
             plan,
             names,
             warnings,
             stages,
+            is_explain,
             state,
             told,
             statistics,
@@ -268,6 +257,7 @@ struct Compiled {
     names: Vec<String>,
     warnings: Vec<crate::syntax::Warning>,
     stages: Vec<Stage>,
+    is_explain: bool,
     state: SessionState,
     told: Arc<Told>,
     statistics: Arc<ScanStatistics>,
@@ -285,6 +275,36 @@ impl Compiled {
         let planner = Arc::clone(self.state.query_planner());
         let physical = planner.create_physical_plan(&optimized, &self.state).await;
         physical.map_err(|error| self.told.translate(error, false))
+    }
+
+    /// Every stage of the query's way.
+    async fn explained(&self) -> Result<Vec<Stage>, QueryError> {
+        let optimized = self.optimized()?;
+        let physical = self.physical_plan().await?;
+        let mut stages = vec![Stage::new("language", self.language.as_str())];
+        stages.extend(self.stages.iter().cloned());
+        stages.push(Stage::new("logical plan", self.plan.display_indent()));
+        stages.push(Stage::new("optimized plan", optimized.display_indent()));
+        push_scans(&mut stages, &physical);
+        let shown = displayable(physical.as_ref()).indent(false).to_string();
+        stages.push(Stage::new("physical plan", shown));
+        Ok(stages)
+    }
+
+    /// The query whose rows are the stages of this one.
+    async fn into_explained(self) -> Result<Self, QueryError> {
+        let stages = self.explained().await?;
+        let rows = stages
+            .into_iter()
+            .map(|stage| vec![lit(stage.name), lit(stage.text)]);
+        let plan = LogicalPlanBuilder::values(rows.collect())
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(|error| self.told.translate(error, false))?;
+        Ok(Self {
+            plan,
+            names: ["stage", "plan"].map(str::to_owned).to_vec(),
+            ..self
+        })
     }
 
     fn task_context(
@@ -318,20 +338,18 @@ struct Told {
     accounts: AccountScope,
     store: String,
     functions: Vec<String>,
-    filled: Filled,
+    text: String,
 }
 
 impl Told {
     fn translate(&self, error: DataFusionError, is_running: bool) -> QueryError {
         let context = Context {
-            text: &self.filled.text,
+            text: &self.text,
             fields: &|| self.field_names(),
             functions: &self.functions,
             is_running,
         };
-        let mut error = context.translate(error);
-        error.span = error.span.map(|span| self.filled.written(span));
-        error
+        context.translate(error)
     }
 
     /// Documented fields and those that were seen.

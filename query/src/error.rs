@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::span::Span;
 use crate::suggest;
-use crate::syntax::SyntaxError;
+use crate::syntax::{SyntaxError, Warning};
 
 /// What a caller reacts to; exit codes and HTTP statuses follow from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -181,6 +181,19 @@ impl From<SyntaxError> for QueryError {
     }
 }
 
+impl Warning {
+    /// The warning as people read it, like [`QueryError::render`].
+    pub fn render(&self, text: &str) -> String {
+        let error = QueryError::new(Code::Syntax, self.reason.clone());
+        let error = QueryError {
+            span: (self.span != Span::default()).then_some(self.span),
+            hint: self.hint.clone(),
+            ..error
+        };
+        error.render(text)
+    }
+}
+
 /// A span as it is drawn: its first line, without what a terminal would act upon.
 struct Place {
     /// Counted from 1, as the column, which counts characters.
@@ -272,9 +285,7 @@ impl Context<'_> {
             DataFusionError::Plan(reason) => self.plan_error(&reason),
             DataFusionError::SQL(inner, _) => self.parser_error(&inner.to_string()),
             DataFusionError::Execution(reason) => QueryError::new(self.code(), first_line(&reason)),
-            DataFusionError::ArrowError(inner, _) => {
-                QueryError::new(self.code(), first_line(&plain_arrow(&inner.to_string())))
-            }
+            DataFusionError::ArrowError(inner, _) => self.value_error(&inner.to_string()),
             other => {
                 let reason = first_line(&other.to_string());
                 QueryError::new(Code::Internal, reason).caused_by(other)
@@ -296,9 +307,7 @@ impl Context<'_> {
                 None => QueryError::new(self.code(), inner.to_string()),
             },
             DataFusionError::Plan(reason) => self.plan_error(reason),
-            DataFusionError::ArrowError(inner, _) => {
-                QueryError::new(self.code(), first_line(&plain_arrow(&inner.to_string())))
-            }
+            DataFusionError::ArrowError(inner, _) => self.value_error(&inner.to_string()),
             DataFusionError::Execution(reason) => QueryError::new(self.code(), first_line(reason)),
             other => QueryError::new(self.code(), first_line(&other.to_string())),
         }
@@ -309,6 +318,17 @@ impl Context<'_> {
             Code::Execution
         } else {
             Code::Plan
+        }
+    }
+
+    /// An error of a conversion names the value, which may be a constant of the query.
+    fn value_error(&self, reason: &str) -> QueryError {
+        let error = QueryError::new(self.code(), first_line(&plain_arrow(reason)));
+        let value = quoted_after(reason, "string '").or_else(|| quoted_after(reason, "from '"));
+        let place = value.and_then(|value| self.text.find(&format!("'{value}'")).zip(Some(value)));
+        match place {
+            Some((start, value)) => error.at(Span::new(start, start + value.len() + 2)),
+            None => error,
         }
     }
 
@@ -442,7 +462,10 @@ fn plain_arrow(reason: &str) -> String {
 /// The text between `prefix` and the next quote; a name without quotes ends at a blank.
 fn quoted_after<'r>(reason: &'r str, prefix: &str) -> Option<&'r str> {
     let rest = &reason[reason.find(prefix)? + prefix.len()..];
-    let end = rest.find(['\'', ' ', '"'])?;
+    let end = match prefix.ends_with('\'') {
+        true => rest.find('\'')?,
+        false => rest.find(['\'', ' ', '"'])?,
+    };
     Some(&rest[..end])
 }
 

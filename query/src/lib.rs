@@ -10,7 +10,6 @@ mod leaf_pass;
 mod leaves;
 mod memory;
 mod newest_first;
-mod parameters;
 mod planned;
 mod pushdown;
 mod request;
@@ -31,7 +30,6 @@ mod suggest;
 mod syntax;
 mod system_columns;
 mod table;
-mod tables;
 pub mod time;
 mod time_order;
 

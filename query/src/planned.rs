@@ -10,13 +10,14 @@ use tarn_store::{StoreId, TimeRange};
 use crate::error::QueryError;
 use crate::request::{QueryRequest, Stage};
 use crate::search_plan::Clock;
+use crate::span::Span;
 use crate::syntax::Warning;
 use crate::table::QueryScope;
-use crate::tables::Tables;
 
 /// What a front end may use while it compiles.
 pub struct Planning<'q> {
-    /// The query's text, its parameters filled in.
+    /// The query's text. Values of parameters enter the syntax tree and never the text, so
+    /// that none can become syntax.
     pub text: &'q str,
     pub request: &'q QueryRequest,
     pub state: &'q SessionState,
@@ -24,7 +25,7 @@ pub struct Planning<'q> {
     pub scope: QueryScope,
 }
 
-impl<'q> Planning<'q> {
+impl Planning<'_> {
     pub fn clock(&self) -> Clock {
         self.request.clock()
     }
@@ -34,21 +35,41 @@ impl<'q> Planning<'q> {
         self.scope.time
     }
 
-    /// The store that a name in the query means; `events` is the one of the request.
+    /// Whether a name after FROM means the store of the request.
+    pub fn is_chosen(&self, name: &str) -> bool {
+        CHOSEN_STORE
+            .iter()
+            .any(|chosen| chosen.eq_ignore_ascii_case(name))
+    }
+
+    /// A warning for each value that the query has no place for.
+    pub fn unused_parameters(&self, used: &[String]) -> Vec<Warning> {
+        let names = self.request.parameters.iter().map(|(name, _)| name);
+        names
+            .filter(|name| !used.contains(name))
+            .map(|name| Warning {
+                span: Span::default(),
+                reason: format!("the query has no parameter `{name}`"),
+                hint: None,
+            })
+            .collect()
+    }
+
+    /// The store that a name in the query means.
     ///
     /// **Errors**: there is none, with the nearest there is.
     pub fn store(&self, name: &str) -> Result<StoreId, QueryError> {
-        self.tables().store(name)
-    }
-
-    pub fn tables(&self) -> Tables<'_> {
-        Tables {
-            scope: &self.scope,
-            chosen: &self.request.store,
-            text: self.text,
-        }
+        let reference = match self.is_chosen(name) {
+            true => &self.request.store,
+            false => name,
+        };
+        self.scope.source.find_store(reference)
     }
 }
+
+/// The names that stand for the store of the request; the second is the placeholder of
+/// AWS's query generator.
+pub const CHOSEN_STORE: [&str; 2] = ["events", "$EDS_ID"];
 
 /// A compiled query.
 pub struct Planned {
@@ -59,4 +80,6 @@ pub struct Planned {
     pub warnings: Vec<Warning>,
     /// How the query was understood, for `--explain`: its syntax, then its plan.
     pub stages: Vec<Stage>,
+    /// Whether the query asks for its plan and not for rows.
+    pub is_explain: bool,
 }

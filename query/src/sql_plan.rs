@@ -1,68 +1,67 @@
-//! SQL from its statement to a plan over event tables.
+//! SQL from its text to a plan over event tables.
 //!
-//! Only SELECT runs, whichever way a query comes in: of statements a query alone is
-//! planned, and a plan that would do anything but read is refused once more.
+//! `sql` reads and plans the statement against CloudTrail Lake's columns; here its tables
+//! are found and what it reaches for becomes leaf columns. Only SELECT runs, whichever way
+//! a query comes in: the statement was looked at when it was read, and a plan that would
+//! do anything but read is refused once more.
+
+use std::sync::Arc;
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result};
-use datafusion::logical_expr::LogicalPlan;
-use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
-use datafusion::sql::sqlparser::ast::Statement;
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{LogicalPlan, TableSource};
 
+use crate::columns::Columns;
 use crate::error::{Code, QueryError};
 use crate::leaf_pass;
 use crate::planned::{Planned, Planning};
 use crate::request::Stage;
 use crate::search_function::Lowering;
-use crate::system_columns;
-use crate::tables::PlannerContext;
+use crate::sql::{self, PlannedSql, TableName};
+use crate::table::EventTable;
 
 /// Compiles a query in SQL.
 pub fn plan(planning: &Planning<'_>) -> Result<Planned> {
-    let mut statements = Parser::parse_sql(&GenericDialect {}, planning.text)
-        .map_err(|error| DataFusionError::SQL(Box::new(error), None))?;
-    let mut statement = match (statements.pop(), statements.is_empty()) {
-        (Some(statement @ Statement::Query(_)), true) => statement,
-        _ => return Err(not_select()),
+    let request = planning.request;
+    let parsed =
+        sql::parse(planning.text, &request.parameters, request.now_ms).map_err(external)?;
+    let syntax = Stage::new("syntax", parsed.rewritten());
+    let is_explain = parsed.is_explain;
+    let is_used = |name: &String| !parsed.unused_parameters.contains(name);
+    let given = request.parameters.iter().map(|(name, _)| name.clone());
+    let used: Vec<String> = given.filter(is_used).collect();
+    let warnings = planning.unused_parameters(&used);
+    let table = |name: &TableName| -> Result<Arc<dyn TableSource>, QueryError> {
+        let store = planning
+            .store(&name.text)
+            .map_err(|error| match error.span {
+                // The name of the request's store stands nowhere in the query.
+                None if planning.is_chosen(&name.text) => error,
+                _ => error.at(name.span),
+            })?;
+        let table = EventTable::new(planning.scope.clone(), store, Columns::lake());
+        Ok(provider_as_source(Arc::new(table)))
     };
-    system_columns::mark(&mut statement);
-    let shown = statement.to_string();
-    let context = PlannerContext {
-        tables: planning.tables(),
-        state: planning.state,
-        types: None,
-    };
-    let planner = SqlToRel::new_with_options(&context, options());
-    let plan = planner.sql_statement_to_plan(statement)?;
+    let PlannedSql { plan, names } = sql::plan(parsed, planning.state, &table)?;
     refuse_all_but_reading(&plan)?;
+    let unresolved = Stage::new("plan of the statement", plan.display_indent());
     let lowering = Lowering {
         text: planning.text,
         clock: planning.clock(),
     };
-    let unresolved = Stage::new("unresolved plan", plan.display_indent());
     let plan = leaf_pass::run(plan, &lowering)?;
     Ok(Planned {
         plan,
-        names: Vec::new(),
-        warnings: Vec::new(),
-        stages: vec![Stage::new("syntax", shown), unresolved],
+        names,
+        warnings,
+        stages: vec![syntax, unresolved],
+        is_explain,
     })
 }
 
-fn options() -> ParserOptions {
-    ParserOptions {
-        enable_ident_normalization: true,
-        // Trino's, whatever the direction.
-        default_null_ordering: NullOrdering::NullsLast,
-        ..ParserOptions::new()
-    }
-}
-
-fn not_select() -> DataFusionError {
-    let error = QueryError::new(Code::NotSelect, "only one SELECT runs at a time");
-    DataFusionError::External(Box::new(error.hint("events are never changed by a query")))
+fn external(error: QueryError) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
 }
 
 fn refuse_all_but_reading(plan: &LogicalPlan) -> Result<()> {
@@ -73,7 +72,12 @@ fn refuse_all_but_reading(plan: &LogicalPlan) -> Result<()> {
         | LogicalPlan::Statement(_)
         | LogicalPlan::Explain(_)
         | LogicalPlan::Analyze(_)
-        | LogicalPlan::DescribeTable(_) => Err(not_select()),
+        | LogicalPlan::DescribeTable(_) => {
+            let error = QueryError::new(Code::NotSelect, "only a SELECT is run");
+            Err(external(
+                error.hint("a query reads events and changes nothing"),
+            ))
+        }
         _ => Ok(TreeNodeRecursion::Continue),
     })?;
     Ok(())

@@ -1,17 +1,17 @@
 //! A search on its own: the events that it finds, as delivered, newest first.
 
+use std::sync::Arc;
+
 use datafusion::common::DataFusionError;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
-use std::sync::Arc;
 
 use super::lower;
 use crate::error::QueryError;
 use crate::leaves::LeafSet;
-use crate::planned::{Planned, Planning};
+use crate::planned::{CHOSEN_STORE, Planned, Planning};
 use crate::request::Stage;
 use crate::search;
-use crate::tables::CHOSEN_STORE;
 
 /// Compiles a search.
 ///
@@ -20,16 +20,19 @@ pub fn plan(planning: &Planning<'_>) -> Result<Planned, DataFusionError> {
     let external = |error: QueryError| DataFusionError::External(Box::new(error));
     let parsed = search::parse(planning.text).map_err(|error| external(error.into()))?;
     let lowered = lower(&parsed, planning.clock()).map_err(external)?;
-    let store = planning.store(CHOSEN_STORE).map_err(external)?;
+    let [events, _] = CHOSEN_STORE;
+    let store = planning.store(events).map_err(external)?;
     let mut leaves = LeafSet::new();
     let columns = [leaves.timestamp(), leaves.text(Default::default())];
     let found = leaves.matches(lowered.predicate);
     let table = leaves.into_table(planning.scope.clone(), store);
     let source = provider_as_source(Arc::new(table));
-    let plan = LogicalPlanBuilder::scan(CHOSEN_STORE, source, None)?
+    let plan = LogicalPlanBuilder::scan(events, source, None)?
         .filter(found)?
         .project(columns)?
         .build()?;
+    let mut warnings = lowered.warnings;
+    warnings.extend(planning.unused_parameters(&[]));
     Ok(Planned {
         names: plan
             .schema()
@@ -38,7 +41,8 @@ pub fn plan(planning: &Planning<'_>) -> Result<Planned, DataFusionError> {
             .map(|f| f.name().clone())
             .collect(),
         plan,
-        warnings: lowered.warnings,
+        warnings,
         stages: vec![Stage::new("syntax", parsed)],
+        is_explain: false,
     })
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::common::{Result, TableReference, plan_err};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::cte_worktable::CteWorkTable;
@@ -24,6 +24,7 @@ use super::expressions::Expressions;
 use super::unnest::{self, UnnestPlanner};
 use super::{ParsedSql, TableName};
 use crate::error::QueryError;
+use crate::system_columns;
 
 /// A plan and the names of its columns.
 #[derive(Debug, Clone)]
@@ -68,7 +69,9 @@ pub fn plan(
         .with_default_null_ordering(NullOrdering::NullsLast)
         .with_collect_spans(false);
     let planner = SqlToRel::new_with_options(&context, options);
-    let plan = planner.sql_statement_to_plan(Statement::Query(parsed.query))?;
+    let mut statement = Statement::Query(parsed.query);
+    system_columns::mark(&mut statement);
+    let plan = planner.sql_statement_to_plan(statement)?;
     let plan = unnest::flatten(plan)?;
     let columns: Vec<String> = plan
         .schema()
@@ -126,8 +129,13 @@ impl ContextProvider for Context<'_> {
         self.state.window_functions().get(name).cloned()
     }
 
-    fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
-        None
+    fn get_variable_type(&self, names: &[String]) -> Option<DataType> {
+        self.get_variable_field(names)
+            .map(|field| field.data_type().clone())
+    }
+
+    fn get_variable_field(&self, names: &[String]) -> Option<FieldRef> {
+        system_columns::field(names)
     }
 
     fn options(&self) -> &ConfigOptions {
