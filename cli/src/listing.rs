@@ -138,6 +138,8 @@ impl Listing {
         let names: Vec<String> = self.columns.iter().map(|name| (*name).to_owned()).collect();
         let head = table_line(&names, &widths, &numeric);
         writeln!(out, "{}", terminal.stdout.paint(BOLD, &head))?;
+        let rules: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();
+        writeln!(out, "{}", rules.join("  "))?;
         for row in &cells {
             writeln!(out, "{}", table_line(row, &widths, &numeric))?;
         }
@@ -259,7 +261,7 @@ mod tests {
     fn a_table_fits_the_terminal_and_a_piped_one_is_never_cut() {
         assert_eq!(
             written(ListingFormat::Table, Some(20)),
-            "name          events\na, \"b\"         1,234\na name that…\n"
+            "name          events\n────────────  ──────\na, \"b\"         1,234\na name that…\n"
         );
         assert!(written(ListingFormat::Table, None).contains("far too long"));
     }

@@ -36,7 +36,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let terminal = Terminal::detect(cli.global.color, cli.global.quiet);
-    log_to_stderr(cli.global.verbose, &terminal);
+    log_to_stderr(cli.global.verbose);
     let context = Context::new(&cli.global, terminal);
     let result = context.and_then(|context| commands::run(&context, &cli.command));
     exit::decide(result, &terminal).into()
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 
 /// `-v` shows what the libraries note, `-vv` what they trace; `TARN_LOG` takes
 /// a filter (`tarn_store=debug`) instead.
-fn log_to_stderr(verbose: u8, terminal: &Terminal) {
+fn log_to_stderr(verbose: u8) {
     let level = match verbose {
         0 => "warn",
         1 => "info",
@@ -59,7 +59,7 @@ fn log_to_stderr(verbose: u8, terminal: &Terminal) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(terminal.stderr.colours)
+        .with_ansi(false)
         .with_target(false)
         .init();
 }

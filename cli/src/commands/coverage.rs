@@ -40,7 +40,7 @@ type Calendar = BTreeMap<NaiveDate, Day>;
 const QUERY: &str = "SELECT \"@account\" AS account, awsRegion AS region, date_trunc('day', eventTime) AS day, \
     count(*) AS events, min(eventTime) AS first, max(eventTime) AS last, \
     max(date_diff('second', eventTime, \
-        try(date_parse(regexp_extract(\"@source\", '_(\\d{8}T\\d{4})Z_', 1), '%Y%m%dT%H%i')))) AS delay \
+        try_date_parse(regexp_extract(\"@source\", '_(\\d{8}T\\d{4})Z_', 1), '%Y%m%dT%H%i'))) AS delay \
     FROM events GROUP BY 1, 2, 3";
 
 pub fn run(context: &Context, args: &CoverageArgs) -> anyhow::Result<Exit> {

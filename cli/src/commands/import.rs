@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use tarn_store::Cancel;
 use tarn_store::catalog::ImportStatus;
 use tarn_store::import::discover::{self, DiscoverOptions};
@@ -124,9 +124,7 @@ pub fn tell(
 ) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     if format == SummaryFormat::Json {
-        let mut value = serde_json::to_value(summary)?;
-        value["seconds"] = json!(time.as_secs_f64());
-        writeln!(out, "{value}")?;
+        writeln!(out, "{}", as_json(summary, time))?;
         return Ok(());
     }
     let (files, records) = (&summary.files, &summary.records);
@@ -140,6 +138,23 @@ pub fn tell(
     drop(out);
     explain(context, summary);
     Ok(())
+}
+
+fn as_json(summary: &ImportSummary, time: Duration) -> Value {
+    let failures = summary.failures.iter();
+    let reasons = summary.reject_reasons.iter();
+    json!({
+        "import": summary.import,
+        "status": summary::status(summary.status),
+        "files": summary::files_json(&summary.files),
+        "events": summary::records_json(&summary.records),
+        "filesPruned": summary.pruned,
+        "fileBytes": summary.file_bytes,
+        "recordBytes": summary.record_bytes,
+        "seconds": time.as_secs_f64(),
+        "failures": failures.map(|(path, reason)| json!({"path": path, "reason": reason})).collect::<Vec<_>>(),
+        "rejects": reasons.map(|(reason, n)| json!({"reason": reason, "events": n})).collect::<Vec<_>>(),
+    })
 }
 
 /// Says on stderr what the sums leave open, and where to look.

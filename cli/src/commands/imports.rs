@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use serde_json::json;
-use tarn_store::catalog::{ImportEntry, ImportStatus, RejectEntry};
+use tarn_store::catalog::{ImportEntry, RejectEntry};
 use tarn_store::import::ImportRequest;
 use tarn_store::{Snapshot, StoreId};
 
@@ -52,7 +52,7 @@ fn list(context: &Context, args: &ListingArgs) -> anyhow::Result<Exit> {
         listing.push(vec![
             json!(import.id),
             json!(stores.get(&import.store)),
-            json!(status(&import)),
+            json!(summary::status(import.status)),
             json!(iso(import.started_ms)),
             json!(
                 import
@@ -99,7 +99,7 @@ fn show(context: &Context, args: &ImportShowArgs) -> anyhow::Result<Exit> {
             out,
             "import  {} into {store}, {}",
             import.id,
-            status(&import)
+            summary::status(import.status)
         )?;
         writeln!(
             out,
@@ -113,17 +113,17 @@ fn show(context: &Context, args: &ImportShowArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let mut listing = Listing::new(&[
-        "import", "store", "status", "started", "ended", "paths", "files", "records", "bytes",
+        "import", "store", "status", "started", "ended", "paths", "files", "events", "bytes",
     ]);
     listing.push(vec![
         json!(import.id),
         json!(store_names(&snapshot).get(&import.store)),
-        json!(status(&import)),
+        json!(summary::status(import.status)),
         json!(iso(import.started_ms)),
         json!(import.ended_ms.map(iso)),
         json!(import.paths),
-        json!(import.files),
-        json!(import.records),
+        summary::files_json(&import.files),
+        summary::records_json(&import.records),
         json!(import.bytes),
     ]);
     let form = args.listing.output.unwrap_or(ListingFormat::Ndjson);
@@ -247,13 +247,4 @@ fn store_names(snapshot: &Snapshot) -> HashMap<StoreId, String> {
         .iter()
         .map(|store| (store.id, store.name.clone()))
         .collect()
-}
-
-fn status(import: &ImportEntry) -> &'static str {
-    match import.status {
-        ImportStatus::Running => "RUNNING",
-        ImportStatus::Completed => "COMPLETED",
-        ImportStatus::Interrupted => "INTERRUPTED",
-        ImportStatus::Failed => "FAILED",
-    }
 }

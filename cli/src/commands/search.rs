@@ -60,7 +60,8 @@ pub fn run(context: &Context, args: &SearchArgs) -> anyhow::Result<Exit> {
 /// quotes, parentheses or an operator.
 fn terms(words: &[String]) -> String {
     let term = |word: &String| {
-        let is_search = word.contains(['"', '(', ')', '\'', '|', '/'])
+        let is_search = word.starts_with('/')
+            || word.contains(['"', '(', ')', '\'', '|'])
             || word
                 .split_whitespace()
                 .any(|part| matches!(part, "AND" | "OR" | "NOT"));
