@@ -169,7 +169,7 @@ impl Check<'_> {
             let (key, value) = pair?;
             self.event(&key, &value, &mut batches);
             self.progress.events_done += 1;
-            if self.progress.events_done % 8192 == 0 {
+            if self.progress.events_done.is_multiple_of(8192) {
                 on_progress(&self.progress);
             }
         }

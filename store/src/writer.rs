@@ -18,6 +18,9 @@ use crate::recovery::{self, Recovered};
 use crate::scan::StoreId;
 use crate::snapshot::Snapshot;
 
+/// Told the name of a step that is done.
+pub type StepHook = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// How a writer uses the machine.
 #[derive(Clone)]
 pub struct WriteOptions {
@@ -29,7 +32,7 @@ pub struct WriteOptions {
     pub clock: fn() -> i64,
     /// Called after each step towards durability, by name. Crash tests stop
     /// the process here.
-    pub on_step: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    pub on_step: Option<StepHook>,
 }
 
 impl WriteOptions {

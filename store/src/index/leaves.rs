@@ -74,11 +74,11 @@ fn visit(value: &Json<'_>, path: &mut String, in_array: bool, sink: &mut dyn Sin
 }
 
 fn report(path: &str, leaf: Leaf<'_>, in_array: bool, sink: &mut dyn Sink) {
-    if let ("eventTime", Leaf::Text(text)) = (path, leaf) {
-        if is_usual_time(text) {
-            // The time column gives it back.
-            return;
-        }
+    if let ("eventTime", Leaf::Text(text)) = (path, leaf)
+        && is_usual_time(text)
+    {
+        // The time column gives it back.
+        return;
     }
     if path.len() > PATH_BYTES_MAX {
         sink.overflow();

@@ -134,7 +134,7 @@ impl Rebuild<'_> {
             }
             self.add(&key, &StoredEvent::decode(&value)?)?;
             progress.events_done += 1;
-            if progress.events_done % 4096 == 0 {
+            if progress.events_done.is_multiple_of(4096) {
                 if cancel.is_cancelled() {
                     return Err(RebuildError::Cancelled);
                 }

@@ -87,7 +87,7 @@ impl Postings {
     }
 
     /// The document after the current one.
-    pub fn next(&mut self) -> Option<u32> {
+    pub fn advance(&mut self) -> Option<u32> {
         let doc = self.0.advance();
         (doc != TERMINATED).then_some(doc)
     }

@@ -37,6 +37,9 @@ pub enum KvError {
     },
 }
 
+/// A key and its value.
+pub type Pair = (Box<[u8]>, Box<[u8]>);
+
 /// The ordered store of one data directory.
 pub struct Db {
     db: RocksDb,
@@ -218,7 +221,7 @@ impl Db {
         column: Column,
         start: &[u8],
         end: Option<&[u8]>,
-    ) -> impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), KvError>> + 'd {
+    ) -> impl Iterator<Item = Result<Pair, KvError>> + 'd {
         let mut options = ReadOptions::default();
         options.set_readahead_size(2 << 20);
         if let Some(end) = end {

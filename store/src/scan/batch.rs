@@ -48,7 +48,7 @@ impl Rows<'_> {
         let within = DocSet::from_sorted(range.clone(), self.docs);
         let mut needed = DocSet::none(range);
         for column in columns {
-            needed = needed.or(&self.from_record(&column.source, &within)?);
+            needed = needed.or(&self.left_to_record(&column.source, &within)?);
         }
         let is_known = |doc: u32| known.binary_search_by_key(&doc, |(d, _)| *d).is_ok();
         let missing: Vec<u32> = needed.iter().filter(|doc| !is_known(*doc)).collect();
@@ -70,12 +70,11 @@ impl Rows<'_> {
         let mut records: Vec<Option<&StoredRecord>> = vec![None; self.docs.len()];
         let fetched = missing.iter().copied().zip(&fetched);
         for (doc, record) in known.iter().copied().chain(fetched) {
-            if let Ok(row) = self.docs.binary_search(&doc) {
-                if needed.contains(doc) {
-                    if let Some(slot) = records.get_mut(row) {
-                        *slot = Some(record);
-                    }
-                }
+            if let Ok(row) = self.docs.binary_search(&doc)
+                && needed.contains(doc)
+                && let Some(slot) = records.get_mut(row)
+            {
+                *slot = Some(record);
             }
         }
         let records = records
@@ -98,7 +97,7 @@ impl Rows<'_> {
     }
 
     /// The documents whose value of a column comes from the record.
-    fn from_record(&self, source: &ColumnSource, within: &DocSet) -> Result<DocSet, ScanError> {
+    fn left_to_record(&self, source: &ColumnSource, within: &DocSet) -> Result<DocSet, ScanError> {
         let none = || DocSet::none(within.range());
         match source {
             ColumnSource::Timestamp(Field::Path { path, .. }) if is_event_time(path) => Ok(none()),
@@ -117,7 +116,7 @@ impl Rows<'_> {
                 Ok(bounds.may.minus(&bounds.must))
             }
             ColumnSource::Lake(index) => match lake(*index) {
-                Lake::Leaf(source) => self.from_record(&source, within),
+                Lake::Leaf(source) => self.left_to_record(&source, within),
                 Lake::Nested(path) => marked(&self.unit.split, layout::SEE_RECORD, path, within),
                 Lake::Whole => Ok(within.clone()),
             },
@@ -219,10 +218,10 @@ impl Rows<'_> {
             Field::Path { path, .. } if is_event_time(path) => {
                 let unusual = self.path_from_record(path, within)?;
                 for (row, doc) in self.docs.iter().enumerate() {
-                    if !unusual.contains(*doc) {
-                        if let Some(text) = usual_text(keys.time.value(*doc)) {
-                            rows.set(row, &text);
-                        }
+                    if !unusual.contains(*doc)
+                        && let Some(text) = usual_text(keys.time.value(*doc))
+                    {
+                        rows.set(row, &text);
                     }
                 }
                 self.fill(&mut rows, field, &unusual, records);
@@ -257,10 +256,10 @@ impl Rows<'_> {
             return;
         }
         for ((row, doc), record) in self.docs.iter().enumerate().zip(records) {
-            if let (true, Some(record)) = (from_record.contains(*doc), record) {
-                if let Some(text) = text_of(field, record) {
-                    rows.set(row, &text);
-                }
+            if let (true, Some(record)) = (from_record.contains(*doc), record)
+                && let Some(text) = text_of(field, record)
+            {
+                rows.set(row, &text);
             }
         }
     }

@@ -558,7 +558,7 @@ fn common(mut postings: Postings, within: &DocSet) -> DocSet {
     let mut next = postings.at_or_after(range.start);
     while let Some(doc) = next.filter(|d| *d < range.end) {
         docs.push(doc);
-        next = postings.next();
+        next = postings.advance();
     }
     DocSet::from_sorted(range, &docs).and(within)
 }

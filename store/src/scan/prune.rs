@@ -19,10 +19,10 @@ pub(crate) fn pruned(entry: &SplitEntry, request: &ScanRequest) -> Option<Pruned
     if entry.n_docs == 0 || entry.time().and(&request.time).is_empty() {
         return Some(Pruned::Time);
     }
-    if let AccountScope::Only(accounts) = &request.scope {
-        if !entry.accounts.keys().any(|a| accounts.contains(a)) {
-            return Some(Pruned::Account);
-        }
+    if let AccountScope::Only(accounts) = &request.scope
+        && !entry.accounts.keys().any(|a| accounts.contains(a))
+    {
+        return Some(Pruned::Account);
     }
     (!may_match(&request.predicate, entry)).then_some(Pruned::Predicate)
 }
