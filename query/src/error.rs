@@ -270,7 +270,7 @@ impl Context<'_> {
             }
             DataFusionError::Shared(inner) => self.translate_shared(&inner),
             DataFusionError::External(inner) => match inner.downcast::<QueryError>() {
-                Ok(own) => *own,
+                Ok(own) => self.placed(*own),
                 Err(other) => {
                     let mut error = QueryError::new(self.code(), other.to_string());
                     error.source = Some(other);
@@ -298,12 +298,12 @@ impl Context<'_> {
         match error.find_root() {
             DataFusionError::ResourcesExhausted(_) => memory_exceeded(),
             DataFusionError::External(inner) => match inner.downcast_ref::<QueryError>() {
-                Some(own) => QueryError {
+                Some(own) => self.placed(QueryError {
                     source: None,
                     hint: own.hint.clone(),
                     message: own.message.clone(),
                     ..*own
-                },
+                }),
                 None => QueryError::new(self.code(), inner.to_string()),
             },
             DataFusionError::Plan(reason) => self.plan_error(reason),
@@ -321,13 +321,30 @@ impl Context<'_> {
         }
     }
 
+    /// An error about a constant, at the constant: while plans are made nobody knows places.
+    fn placed(&self, error: QueryError) -> QueryError {
+        let value = match (error.code, error.span) {
+            (Code::WrongType, None) => quoted_after(&error.message, "\""),
+            _ => None,
+        };
+        match value.and_then(|value| self.text_literal(value)) {
+            Some(span) => error.at(span),
+            None => error,
+        }
+    }
+
+    /// Where a text stands in the query as a constant.
+    fn text_literal(&self, value: &str) -> Option<Span> {
+        let start = self.text.find(&format!("'{value}'"))?;
+        Some(Span::new(start, start + value.len() + 2))
+    }
+
     /// An error of a conversion names the value, which may be a constant of the query.
     fn value_error(&self, reason: &str) -> QueryError {
         let error = QueryError::new(self.code(), first_line(&plain_arrow(reason)));
         let value = quoted_after(reason, "string '").or_else(|| quoted_after(reason, "from '"));
-        let place = value.and_then(|value| self.text.find(&format!("'{value}'")).zip(Some(value)));
-        match place {
-            Some((start, value)) => error.at(Span::new(start, start + value.len() + 2)),
+        match value.and_then(|value| self.text_literal(value)) {
+            Some(span) => error.at(span),
             None => error,
         }
     }
@@ -462,9 +479,9 @@ fn plain_arrow(reason: &str) -> String {
 /// The text between `prefix` and the next quote; a name without quotes ends at a blank.
 fn quoted_after<'r>(reason: &'r str, prefix: &str) -> Option<&'r str> {
     let rest = &reason[reason.find(prefix)? + prefix.len()..];
-    let end = match prefix.ends_with('\'') {
-        true => rest.find('\'')?,
-        false => rest.find(['\'', ' ', '"'])?,
+    let end = match prefix.chars().last() {
+        Some(quote @ ('\'' | '"')) => rest.find(quote)?,
+        _ => rest.find(['\'', ' ', '"'])?,
     };
     Some(&rest[..end])
 }

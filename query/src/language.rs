@@ -60,7 +60,7 @@ pub fn detect(text: &str) -> Result<Language, QueryError> {
         c.is_whitespace() || matches!(c, '*' | '(' | '|' | '/' | '"' | '\'' | '`' | '@')
     });
     let is_one_of = |words: &[&str]| words.iter().any(|w| w.eq_ignore_ascii_case(word));
-    if is_whole && is_one_of(&SQL_WORDS) {
+    if is_whole && (is_one_of(&SQL_WORDS) || explains(word, &rest[length..])) {
         return Ok(Language::Sql);
     }
     let is_command = command_words().any(|w| w.eq_ignore_ascii_case(word));
@@ -82,6 +82,13 @@ pub fn detect(text: &str) -> Result<Language, QueryError> {
         return Ok(Language::Insights);
     }
     Ok(Language::Search)
+}
+
+/// `EXPLAIN` of a query; on its own it is a word like any other.
+fn explains(word: &str, rest: &str) -> bool {
+    let next = rest.split_whitespace().next().unwrap_or_default();
+    let opens_query = SQL_WORDS.iter().any(|w| w.eq_ignore_ascii_case(next));
+    word.eq_ignore_ascii_case("explain") && opens_query
 }
 
 /// The words that open a stage of a pipeline.
@@ -165,6 +172,8 @@ mod tests {
             ("(select 1) union (select 2)", Language::Sql),
             ("select*from events", Language::Sql),
             ("from events", Language::Sql),
+            ("EXPLAIN SELECT 1", Language::Sql),
+            ("explain this", Language::Search),
             ("# note\nfields @timestamp", Language::Insights),
             ("| stats count(*)", Language::Insights),
             ("STATS count(*) by eventName", Language::Insights),

@@ -1,4 +1,30 @@
-//! Text in, rows out.
+//! Text in, rows out: SQL, Logs Insights QL and search over one plan.
+//!
+//! ```text
+//! text ── language ──▶ sql | insights | search      a syntax tree with its places
+//!                            │
+//!      resolve, leaf_pass ───┤                      names become fields, fields columns
+//!                            ▼
+//!                       LogicalPlan                 planned: from here no language
+//!                            │  newest_first, limit
+//!                            ▼
+//!                    DataFusion's optimizer
+//!                            │  pushdown            filters become the scan's predicate
+//!                            ▼
+//!            physical plan over EventScanExec       table, exec, time_order
+//!                            │
+//!                            ▼
+//!              QueryStream of record batches        stream; memory, spill, timeout
+//!                            │
+//!                            ▼
+//!                         results                   JSON, CSV, tables, Arrow
+//! ```
+//!
+//! [`Engine`] walks the way; [`EventSource`] is all that it asks of a store. What goes
+//! wrong on the way is a [`QueryError`] with its place in the text. Nothing here prints,
+//! or reads the time of day or the environment: the request carries what a query depends
+//! on.
+
 mod columns;
 mod engine;
 mod error;
@@ -43,3 +69,6 @@ pub use span::Span;
 pub use statistics::Statistics;
 pub use stream::QueryStream;
 pub use syntax::{SyntaxError, Warning};
+
+#[cfg(test)]
+mod engine_tests;
