@@ -104,6 +104,22 @@ impl Who<'_> {
     }
 }
 
+/// A file about to be written.
+#[derive(Clone, Copy)]
+struct FileToWrite {
+    delivered_s: i64,
+    region_place: u32,
+    n_events: u32,
+    /// No file of this region follows on this day.
+    is_last: bool,
+}
+
+/// An event to be delivered once more, in a later file of its region.
+struct Repeat {
+    region_place: u32,
+    bytes: Vec<u8>,
+}
+
 /// One account's day being written.
 pub struct DayWriter<'a> {
     world: &'a World<'a>,
@@ -153,62 +169,89 @@ impl<'a> DayWriter<'a> {
         files.sort_unstable();
 
         let mut parts = Parts::default();
-        // Events to be delivered again, with the place of their region.
-        let mut again: Vec<(u32, Vec<u8>)> = Vec::new();
-        for (delivered_s, region_place, n_events) in files {
-            let region = self.region(region_place);
+        let mut waiting = Vec::new();
+        for (place, &(delivered_s, region_place, n_events)) in files.iter().enumerate() {
+            let later = files.get(place + 1..).unwrap_or_default();
+            let is_last = !later.iter().any(|&(_, region, _)| region == region_place);
+            let file = FileToWrite {
+                delivered_s,
+                region_place,
+                n_events,
+                is_last,
+            };
             let night = !(6..20).contains(&(delivered_s.rem_euclid(DAY_S) / 3_600));
             let [by_day, by_night] = &crews;
             let crew = if night { by_night } else { by_day };
-            let events = self.events(delivered_s, n_events as usize, region, crew);
-            let mut tally = Tally {
-                events: u64::from(n_events),
-                ..Tally::default()
-            };
-            let mut repeats = Vec::new();
-            if self.rng.permille(600) {
-                repeats = again
-                    .extract_if(.., |(place, _)| *place == region_place)
-                    .collect();
-            }
-            for event in &events {
-                if self.rng.permille(200)
-                    && let Some((_, bytes)) = repeats.pop()
-                {
-                    writer.event().extend_from_slice(&bytes);
-                    tally.duplicates += 1;
-                }
-                self.push_event(event, region, &mut parts, writer);
-                tally.see(event.time_s);
-                if self.rng.permille(TWICE_PERMILLE) {
-                    again.push((region_place, writer.last_event().to_vec()));
-                }
-            }
-            again.append(&mut repeats);
-            let late_s = match self.rng.permille(LATE_PERMILLE) {
-                true => self.rng.log_between(3_600, 3 * 86_400) as i64,
-                false => 0,
-            };
-            tally.wrote(writer.finish(self.place(region, delivered_s + late_s))?);
+            let tally = self.write_file(file, crew, &mut waiting, &mut parts, writer)?;
             if !wrote(tally) {
                 return Ok(());
             }
         }
-        // What found no later file of its region gets one of its own.
-        for (region_place, bytes) in again {
-            writer.event().extend_from_slice(&bytes);
+        for repeat in waiting {
             let delivered_s = day_s + DAY_S + self.rng.between(60, 7_200) as i64;
+            let place = self.place(self.region(repeat.region_place), delivered_s);
+            writer.event().extend_from_slice(&repeat.bytes);
             let mut tally = Tally {
                 duplicates: 1,
                 ..Tally::default()
             };
-            let place = self.place(self.region(region_place), delivered_s);
             tally.wrote(writer.finish(place)?);
             if !wrote(tally) {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// Writes one file, with some of the repeats that wait for one of its region.
+    fn write_file(
+        &mut self,
+        file: FileToWrite,
+        crew: &Weighted,
+        waiting: &mut Vec<Repeat>,
+        parts: &mut Parts,
+        writer: &mut LogWriter,
+    ) -> Result<Tally, GenerateError> {
+        let region = self.region(file.region_place);
+        let events = self.events(file.delivered_s, file.n_events as usize, region, crew);
+        let mut tally = Tally {
+            events: u64::from(file.n_events),
+            ..Tally::default()
+        };
+        let mut repeats: Vec<Repeat> = waiting
+            .extract_if(.., |repeat| repeat.region_place == file.region_place)
+            .collect();
+        // Large files are wanted large: no repeat of theirs gets a file of its own.
+        let repeats_fit = !file.is_last || file.n_events < 20;
+        for event in &events {
+            if self.rng.permille(200)
+                && let Some(repeat) = repeats.pop()
+            {
+                writer.event().extend_from_slice(&repeat.bytes);
+                tally.duplicates += 1;
+            }
+            self.push_event(event, region, parts, writer);
+            tally.see(event.time_s);
+            if self.rng.permille(TWICE_PERMILLE) && repeats_fit {
+                waiting.push(Repeat {
+                    region_place: file.region_place,
+                    bytes: writer.last_event().to_vec(),
+                });
+            }
+        }
+        if file.is_last {
+            for repeat in repeats.drain(..) {
+                writer.event().extend_from_slice(&repeat.bytes);
+                tally.duplicates += 1;
+            }
+        }
+        waiting.append(&mut repeats);
+        let late_s = match self.rng.permille(LATE_PERMILLE) {
+            true => self.rng.log_between(3_600, 3 * 86_400) as i64,
+            false => 0,
+        };
+        tally.wrote(writer.finish(self.place(region, file.delivered_s + late_s))?);
+        Ok(tally)
     }
 
     fn region(&self, place: u32) -> &'a str {

@@ -293,14 +293,12 @@ fn write_days(
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..options.threads).map(|_| scope.spawn(work)).collect();
-        threads
-            .into_iter()
-            .map(|thread| {
-                thread
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .collect()
+        let mut result = Ok(());
+        for thread in threads {
+            let done = thread.join();
+            result = result.and(done.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        result
     })
 }
 

@@ -127,7 +127,7 @@ impl Rng {
 
 /// Splits `total` over `weights` to whole parts whose sum is exactly `total`.
 ///
-/// Rounds the running sum down, so every part is within one of its exact share. All of
+/// Rounds the running sum up, so every part is within one of its exact share. All of
 /// `total` goes to the first part when no weight is positive.
 pub fn shares(total: u64, weights: &[u64]) -> Vec<u64> {
     let sum: u128 = weights.iter().map(|&w| u128::from(w)).sum();
@@ -144,7 +144,7 @@ pub fn shares(total: u64, weights: &[u64]) -> Vec<u64> {
         .iter()
         .map(|&weight| {
             reached += u128::from(weight);
-            let until = (u128::from(total) * reached / sum) as u64;
+            let until = (u128::from(total) * reached).div_ceil(sum) as u64;
             let part = until - given;
             given = until;
             part

@@ -151,6 +151,15 @@ fn files_lie_where_they_are_delivered_and_hold_what_their_names_say() {
 }
 
 #[test]
+fn large_files_stay_large() {
+    let (_folder, summary) = made(40_000, |options| {
+        (options.events_per_file, options.threads) = (Some(200), 2);
+    });
+    let mean = summary.events as f64 / summary.files as f64;
+    assert!((170.0..210.0).contains(&mean), "{mean}");
+}
+
+#[test]
 fn statistics_are_those_of_real_logs() {
     let (folder, summary) = made(20_000, |options| options.threads = 2);
     let mut records = records(&folder.0);
