@@ -140,10 +140,12 @@ impl Batch {
         self.conflicts = conflicts;
     }
 
-    /// Notes conflicts, one an event.
+    /// Notes conflicts, one an event: that with a published event where there
+    /// is one, because one in the batch may turn out to be a duplicate and go.
     pub fn add_conflicts(&mut self, conflicts: Vec<Conflict>) {
         self.conflicts.extend(conflicts);
-        self.conflicts.sort_by_key(|c| c.event);
+        self.conflicts
+            .sort_by_key(|c| (c.event, matches!(c.other, Other::Here(_))));
         self.conflicts.dedup_by_key(|c| c.event);
     }
 
@@ -204,6 +206,19 @@ mod tests {
             batch.push(header, String::new(), provenance, record.as_bytes());
         }
         batch
+    }
+
+    #[test]
+    fn a_conflict_outlives_the_duplicate_beside_it() {
+        let mut batch = batch(&[
+            r#"{"eventTime":"2024-01-01T00:00:00Z","eventID":"a","x":1}"#,
+            r#"{"eventTime":"2024-01-01T00:00:00Z","eventID":"a","x":2}"#,
+        ]);
+        batch.put_in_order();
+        let other = Other::Published(7, 3);
+        batch.add_conflicts(vec![Conflict { event: 1, other }]);
+        batch.drop_duplicates(&[0]);
+        assert_eq!(batch.conflicts, [Conflict { event: 0, other }]);
     }
 
     #[test]
