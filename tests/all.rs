@@ -1,1 +1,15 @@
-//! placeholder
+//! All tests that cross modules, in one binary, so that RocksDB and DataFusion
+//! are linked once. The contents:
+
+/// The tools: a corpus that knows the truth about itself, directories, scans.
+mod support;
+
+/// DESIGN.md's eight invariants, a file each.
+mod invariants;
+
+/// Invariant 1, and what a crash may not do to the others: kill -9 at every
+/// step and at any time.
+mod crash;
+
+/// Forty questions over public logs, with DuckDB as the judge.
+mod conformance;

@@ -1,1 +1,1 @@
-//! placeholder
+//! Empty: the tests are in the one test binary, `all.rs`.

@@ -1,0 +1,9 @@
+-- A number compares as a number, also with a text that is one; a text compares as text.
+SELECT e->>'$.recipientAccountId' AS recipientAccountId, e->>'$.eventName' AS eventName,
+       count(*) AS n, max((e->>'$.requestParameters.durationSeconds')::BIGINT) AS longest
+FROM events
+WHERE try_cast(e->>'$.requestParameters.maxResults' AS DOUBLE) >= 100
+   OR try_cast(e->>'$.requestParameters.durationSeconds' AS DOUBLE) > 900
+   OR try_cast(e->>'$.recipientAccountId' AS DOUBLE) = 17622104382
+   OR (e->>'$.userIdentity.accountId') = '123456789123'
+GROUP BY 1, 2

@@ -1,0 +1,5 @@
+//! The invariants of DESIGN.md, section 3: each has its test here.
+//!
+//! The first one, that nothing acknowledged is lost, is in [`crate::crash`].
+
+mod once;
