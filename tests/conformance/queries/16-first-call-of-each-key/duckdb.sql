@@ -3,4 +3,5 @@ SELECT e->>'$.userIdentity.accessKeyId' AS key, (e->>'$.eventTime')::TIMESTAMP A
        e->>'$.eventID' AS eventID, count(*) OVER (PARTITION BY key) AS calls
 FROM events
 WHERE key <> ''
-QUALIFY calls > 5 AND row_number() OVER (PARTITION BY key ORDER BY 2, 3) = 1
+QUALIFY calls > 5 AND row_number() OVER (
+         PARTITION BY key ORDER BY (e->>'$.eventTime')::TIMESTAMP, e->>'$.eventID') = 1
