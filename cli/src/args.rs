@@ -82,6 +82,9 @@ pub enum Command {
     /// What each import brought, left out and could not take
     #[command(subcommand)]
     Imports(ImportsCommand),
+    /// Answer queries over HTTP, on this machine only
+    #[command(after_help = examples::SERVE)]
+    Serve(ServeArgs),
     /// Verify counts and checksums of the data directory
     #[command(after_help = examples::CHECK)]
     Check(CheckArgs),
@@ -97,6 +100,19 @@ pub enum Command {
     /// Print the completions of a shell
     #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The address to listen on; a loopback one, because there are no access keys yet
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
+    pub listen: std::net::SocketAddr,
+    /// The event data store that a query reads when it names none
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub store: String,
+    /// Seconds that a query may take at most
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    pub timeout: u64,
 }
 
 #[derive(Debug, Args)]

@@ -175,7 +175,8 @@ impl Context {
     }
 }
 
-fn now_ms() -> i64 {
+/// The system's time, in milliseconds since 1970 UTC.
+pub fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

@@ -169,6 +169,19 @@ EXAMPLES
 
 Nothing is read from or written to your own data directory.";
 
+pub const SERVE: &str = "\
+EXAMPLES
+  tarn serve
+  tarn serve --listen 127.0.0.1:8080
+  curl -s localhost:7070/v1/query -H 'Content-Type: application/json' \\
+    -d '{\"query\": \"stats count(*) by eventSource\", \"since\": \"7d\"}'
+
+ROUTES
+  GET  /healthz    the process runs
+  GET  /readyz     the data directory can be read
+  GET  /v1/stores  the event data stores
+  POST /v1/query   rows as ndjson, JSON or CSV, by Accept; errors as problem+json";
+
 pub const COMPLETIONS: &str = "\
 EXAMPLES
   tarn completions bash > ~/.local/share/bash-completion/completions/tarn

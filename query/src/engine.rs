@@ -15,7 +15,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
-use tarn_store::{AccountScope, Cancel, ScanStatistics, Snapshot, fields};
+use tarn_store::{AccountScope, Cancel, Snapshot, fields};
 use tokio::time::Instant;
 
 use crate::error::{Code, Context, QueryError};
@@ -90,8 +90,11 @@ impl Engine {
         snapshot: Arc<Snapshot>,
         request: &QueryRequest,
     ) -> Result<QueryStream, QueryError> {
-        self.query_source(Arc::new(SnapshotSource(snapshot)), request)
-            .await
+        self.query_source(
+            Arc::new(SnapshotSource::new(snapshot, request.now_ms)),
+            request,
+        )
+        .await
     }
 
     /// As [`Engine::query`], of any source of events.
@@ -120,7 +123,6 @@ impl Engine {
             batches,
             plan: physical,
             share,
-            scans: compiled.statistics,
             stop: compiled.stop,
             cancel: request.cancel.clone(),
             timeout: request.timeout,
@@ -142,8 +144,11 @@ impl Engine {
         snapshot: Arc<Snapshot>,
         request: &QueryRequest,
     ) -> Result<Vec<Stage>, QueryError> {
-        self.explain_source(Arc::new(SnapshotSource(snapshot)), request)
-            .await
+        self.explain_source(
+            Arc::new(SnapshotSource::new(snapshot, request.now_ms)),
+            request,
+        )
+        .await
     }
 
     /// As [`Engine::explain`], of any source of events.
@@ -164,14 +169,12 @@ impl Engine {
             Language::Auto => detect(&request.text)?,
             chosen => chosen,
         };
-        let statistics = Arc::new(ScanStatistics::default());
         let stop = Cancel::default();
         let scope = QueryScope {
             source,
             accounts: request.scope.clone(),
             time: request.time,
             access: request.access,
-            statistics: Arc::clone(&statistics),
             cancel: stop.clone(),
         };
         let mut state = self.state.clone();
@@ -214,7 +217,6 @@ impl Engine {
             is_explain,
             state,
             told,
-            statistics,
             stop,
         })
     }
@@ -260,7 +262,6 @@ struct Compiled {
     is_explain: bool,
     state: SessionState,
     told: Arc<Told>,
-    statistics: Arc<ScanStatistics>,
     stop: Cancel,
 }
 

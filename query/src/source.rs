@@ -11,6 +11,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use tarn_store::{
     AccountScope, Cancel, ScanError, ScanPartition, ScanRequest, ScanStatistics, Snapshot, StoreId,
+    TimeRange,
 };
 
 use crate::error::{Code, QueryError};
@@ -64,18 +65,39 @@ impl fmt::Debug for PlannedScan {
     }
 }
 
-/// The published events of a data directory.
-pub struct SnapshotSource(pub Arc<Snapshot>);
+/// The published events of a data directory that have not expired.
+pub struct SnapshotSource {
+    snapshot: Arc<Snapshot>,
+    /// When the query is asked, in milliseconds since 1970 UTC: a store's retention counts
+    /// back from here.
+    now_ms: i64,
+}
+
+impl SnapshotSource {
+    pub fn new(snapshot: Arc<Snapshot>, now_ms: i64) -> Self {
+        Self { snapshot, now_ms }
+    }
+
+    /// The times of a store's events that have not expired.
+    fn retained(&self, store: StoreId) -> TimeRange {
+        let store = self.snapshot.stores().iter().find(|s| s.id == store);
+        let expires_before_ms = store.and_then(|s| s.expires_before_ms(self.now_ms));
+        TimeRange {
+            start_ms: expires_before_ms.unwrap_or(i64::MIN),
+            ..TimeRange::ALL
+        }
+    }
+}
 
 impl EventSource for SnapshotSource {
     fn find_store(&self, reference: &str) -> Result<StoreId, QueryError> {
-        let stores = self.0.stores();
+        let stores = self.snapshot.stores();
         let in_any_case = || {
             stores
                 .iter()
                 .find(|s| s.name.eq_ignore_ascii_case(reference))
         };
-        let Some(store) = self.0.find_store(reference).or_else(in_any_case) else {
+        let Some(store) = self.snapshot.find_store(reference).or_else(in_any_case) else {
             let names: Vec<&str> = stores.iter().map(|store| store.name.as_str()).collect();
             let hint =
                 suggest::did_you_mean(reference, names.iter().copied()).unwrap_or_else(|| {
@@ -97,7 +119,10 @@ impl EventSource for SnapshotSource {
 
     fn observed_fields(&self, store: StoreId, accounts: &AccountScope) -> Vec<String> {
         // A suggestion is not worth a second error.
-        let observed = self.0.observed_fields(store, accounts).unwrap_or_default();
+        let observed = self
+            .snapshot
+            .observed_fields(store, accounts)
+            .unwrap_or_default();
         observed.into_iter().map(|field| field.path).collect()
     }
 
@@ -107,9 +132,11 @@ impl EventSource for SnapshotSource {
         statistics: Arc<ScanStatistics>,
         cancel: Cancel,
     ) -> Result<PlannedScan, QueryError> {
+        let mut request = request.clone();
+        request.time = request.time.and(&self.retained(request.store));
         let scan = self
-            .0
-            .scan(request, statistics, cancel)
+            .snapshot
+            .scan(&request, statistics, cancel)
             .map_err(scan_error)?;
         let boxed = |partition| Box::new(partition) as Box<dyn Partition>;
         Ok(PlannedScan {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use hashbrown::HashSet;
 
-use crate::catalog::{Intent, SplitEntry};
+use crate::catalog::{ImportEntry, ImportStatus, Intent, SplitEntry};
 use crate::directory::{Directory, OpenError};
 use crate::kv::columns::Column;
 use crate::kv::db::{Changes, Db, KvError};
@@ -41,9 +41,26 @@ pub fn recover(directory: &Directory, db: &Db) -> Result<Recovered, OpenError> {
         db.write(changes)?;
         recovered.batches += 1;
     }
+    end_imports(db)?;
     recovered.files += remove_unnamed_splits(directory, db)?;
     recovered.files += remove_all(&directory.tmp())?;
     Ok(recovered)
+}
+
+/// An import that still runs by its entry was stopped with its process. What it
+/// published is there; its sums went with it.
+fn end_imports(db: &Db) -> Result<(), KvError> {
+    let mut changes = Changes::default();
+    for (key, mut import) in db.entries::<ImportEntry>(Column::Imports)? {
+        if import.status == ImportStatus::Running {
+            import.status = ImportStatus::Interrupted;
+            changes.put_entry(Column::Imports, key, &import);
+        }
+    }
+    match changes.is_empty() {
+        true => Ok(()),
+        false => db.write(changes),
+    }
 }
 
 fn undo(db: &Db, batch: u64, intent: &Intent) -> Result<u64, KvError> {

@@ -12,6 +12,7 @@ mod imports;
 mod query;
 mod reindex;
 mod search;
+mod serve;
 mod stores;
 
 use crate::args::Command;
@@ -28,6 +29,7 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<Exit> {
         Command::Coverage(args) => coverage::run(context, args),
         Command::Stores(command) => stores::run(context, command),
         Command::Imports(command) => imports::run(context, command),
+        Command::Serve(args) => serve::run(context, args),
         Command::Check(args) => check::run(context, args),
         Command::Reindex(args) => reindex::run(context, args),
         Command::Generate(args) => generate::run(context, args),
