@@ -124,7 +124,8 @@ fn remove_unnamed_splits(directory: &Directory, db: &Db) -> Result<u64, OpenErro
 fn remove_all(folder: &PathBuf) -> Result<u64, OpenError> {
     let mut removed = 0;
     for path in list(folder)? {
-        if path.is_dir() && is_of_running_process(&path) {
+        // Folders with a lock are cleared by those who know whose it is.
+        if is_of_running_process(&path) || path.join("lock").exists() {
             continue;
         }
         remove(path)?;
@@ -133,7 +134,8 @@ fn remove_all(folder: &PathBuf) -> Result<u64, OpenError> {
     Ok(removed)
 }
 
-/// Readers and queries name their folders `…-<process id>-<n>`.
+/// What readers, queries and imports from stdin keep here is named
+/// `…-<process id>-<n>`.
 fn is_of_running_process(path: &std::path::Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut parts = name.rsplit('-');

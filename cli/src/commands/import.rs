@@ -294,7 +294,7 @@ struct Spooled {
 impl Spooled {
     fn from_stdin(context: &Context) -> anyhow::Result<Self> {
         let folder = context.data.join("tmp");
-        let name = format!("stdin-{}-{}", context.now_ms(), std::process::id());
+        let name = format!("stdin-{}-{}", std::process::id(), context.now_ms());
         let path = std::path::absolute(folder.join(name))?;
         let spooled = Self { path };
         spooled
