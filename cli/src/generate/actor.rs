@@ -174,7 +174,7 @@ impl Actor {
     /// A user of IAM with a long-term key, on an SDK or the command line.
     pub fn user(account: &str, name: &str, seed: u64) -> Self {
         let key = ids::access_key(true, derive(seed, salt("key")));
-        let id = ids::principal_id("AIDA", seed);
+        let id = Actor::user_id(seed);
         let arn = format!("arn:aws:iam::{account}:user/{name}");
         let layout = format!(
             r#"{{"type":"IAMUser","principalId":"{id}","arn":"{arn}","accountId":"{account}","accessKeyId":"{key}","userName":"{name}"}}"#
@@ -192,9 +192,19 @@ impl Actor {
         ids::access_key(true, derive(seed, salt("key")))
     }
 
+    /// The principal id of [`Actor::user`] with the same seed.
+    pub fn user_id(seed: u64) -> String {
+        ids::principal_id("AIDA", seed)
+    }
+
+    /// The principal id of a role, which it keeps whoever assumes it.
+    pub fn role_id(account: &str, role: &str) -> String {
+        ids::principal_id("AROA", derive(salt(account), salt(role)))
+    }
+
     /// A user of IAM on the console.
     pub fn console_user(account: &str, name: &str, seed: u64) -> Self {
-        let id = ids::principal_id("AIDA", seed);
+        let id = Actor::user_id(seed);
         let arn = format!("arn:aws:iam::{account}:user/{name}");
         let layout = format!(
             r#"{{"type":"IAMUser","principalId":"{id}","arn":"{arn}","accountId":"{account}","accessKeyId":"§key","userName":"{name}","sessionContext":{{"attributes":{{"creationDate":"§created","mfaAuthenticated":"true"}}}}}}"#
@@ -222,8 +232,7 @@ impl Actor {
     /// A session of a role. `session` may be `§session` for another name in each session.
     pub fn role(account: &str, role: &Role, session: &str, seed: u64) -> Self {
         let Role { path, name } = role;
-        // A role keeps its id whoever assumes it.
-        let id = ids::principal_id("AROA", derive(salt(account), salt(name)));
+        let id = Actor::role_id(account, name);
         let mfa = role.path.contains("sso.amazonaws.com");
         let delivery = if session.starts_with("i-") {
             r#","ec2RoleDelivery":"2.0""#
@@ -340,7 +349,7 @@ impl Actor {
 
     /// A user of `account` as another account sees them.
     pub fn seen_from_outside(mut self, account: &str) -> Self {
-        let id = ids::principal_id("AIDA", self.seed);
+        let id = Actor::user_id(self.seed);
         self.identity = parts_of(&format!(
             r#"{{"type":"AWSAccount","principalId":"{id}","accountId":"{account}"}}"#
         ));

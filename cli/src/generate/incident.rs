@@ -92,6 +92,7 @@ pub struct Step {
     /// Templates in place of the call's own.
     pub request: Option<String>,
     pub response: Option<String>,
+    pub resources: Option<String>,
     pub shared: Option<u64>,
     /// Events that are one call to AWS share a seed and with it the request id.
     pub seed: u64,
@@ -178,7 +179,7 @@ impl Incident {
         };
         incident.reconnaissance(&mut clock, &intruder);
         incident.denied_calls(&mut clock, &intruder);
-        incident.foothold(&mut clock, &intruder, first_s + 1_500);
+        incident.foothold(&mut clock, &intruder, first_s + 1_500, new_seed);
         incident.onwards(&mut clock, &newcomer, assumed_s, &session_name);
         incident.in_production(&mut clock, &entered);
         incident.silence(&mut clock, &entered);
@@ -207,13 +208,13 @@ impl Incident {
             ("s3", "ListBuckets"),
             ("iam", "ListAccessKeys"),
         ] {
-            self.call(clock, 5..40, intruder, GLOBAL_REGION, service, name);
+            self.call(clock, 5..=40, intruder, GLOBAL_REGION, service, name);
         }
         for region in regions {
-            self.call(clock, 2..8, intruder, region, "ec2", "DescribeInstances");
+            self.call(clock, 2..=8, intruder, region, "ec2", "DescribeInstances");
             self.call(
                 clock,
-                2..8,
+                2..=8,
                 intruder,
                 region,
                 "ec2",
@@ -221,7 +222,7 @@ impl Incident {
             );
             self.call(
                 clock,
-                2..8,
+                2..=8,
                 intruder,
                 region,
                 "lambda",
@@ -230,7 +231,7 @@ impl Incident {
         }
         self.call(
             clock,
-            5..40,
+            5..=40,
             intruder,
             GLOBAL_REGION,
             "cloudtrail",
@@ -240,7 +241,7 @@ impl Incident {
 
     fn denied_calls(&mut self, clock: &mut StoryClock, intruder: &Actor) {
         let regions = self.leaked.regions.clone();
-        clock.skip(120..300);
+        clock.skip(120..=300);
         let everywhere = [
             ("secretsmanager", "ListSecrets"),
             ("secretsmanager", "GetSecretValue"),
@@ -262,30 +263,31 @@ impl Incident {
             ("organizations", "ListAccounts"),
         ];
         for (service, name) in global {
-            self.call(clock, 1..7, intruder, GLOBAL_REGION, service, name)
+            self.call(clock, 1..=7, intruder, GLOBAL_REGION, service, name)
                 .denied = true;
         }
         for (n, (service, name)) in everywhere.iter().cycle().take(34).enumerate() {
             let region = regions.get(n / everywhere.len() % regions.len().max(1));
             let region = region.copied().unwrap_or(GLOBAL_REGION);
-            self.call(clock, 1..7, intruder, region, service, name)
+            self.call(clock, 1..=7, intruder, region, service, name)
                 .denied = true;
         }
     }
 
-    fn foothold(&mut self, clock: &mut StoryClock, intruder: &Actor, from_s: i64) {
+    fn foothold(&mut self, clock: &mut StoryClock, intruder: &Actor, from_s: i64, new_seed: u64) {
         clock.time_s = clock.time_s.max(from_s);
         let IncidentFacts {
             new_user, new_key, ..
         } = self.facts.clone();
-        let step = self.call(clock, 10..60, intruder, GLOBAL_REGION, "iam", "CreateUser");
+        let new_id = Actor::user_id(new_seed);
+        let step = self.call(clock, 10..=60, intruder, GLOBAL_REGION, "iam", "CreateUser");
         step.request = Some(format!(r#"{{"userName":"{new_user}"}}"#));
         step.response = Some(format!(
-            r#"{{"user":{{"path":"/","userName":"{new_user}","userId":"AIDATARNNEWUSER234567","arn":"arn:aws:iam::<account>:user/{new_user}","createDate":"<nowlong>"}}}}"#
+            r#"{{"user":{{"path":"/","userName":"{new_user}","userId":"{new_id}","arn":"arn:aws:iam::<account>:user/{new_user}","createDate":"<nowlong>"}}}}"#
         ));
         let step = self.call(
             clock,
-            10..60,
+            10..=60,
             intruder,
             GLOBAL_REGION,
             "iam",
@@ -297,7 +299,7 @@ impl Incident {
         ));
         let step = self.call(
             clock,
-            10..60,
+            10..=60,
             intruder,
             GLOBAL_REGION,
             "iam",
@@ -318,7 +320,7 @@ impl Incident {
         clock.time_s = clock.time_s.max(assumed_s - 400);
         self.call(
             clock,
-            10..60,
+            10..=60,
             newcomer,
             GLOBAL_REGION,
             "sts",
@@ -326,7 +328,7 @@ impl Incident {
         );
         self.call(
             clock,
-            10..60,
+            10..=60,
             newcomer,
             GLOBAL_REGION,
             "organizations",
@@ -335,15 +337,21 @@ impl Incident {
         clock.time_s = assumed_s - 1;
         let role = self.facts.assumed_role.clone();
         let key = self.facts.session_key.clone();
+        let role_id = Actor::role_id(&self.target.number, ASSUMED_ROLE);
         let request = format!(r#"{{"roleArn":"{role}","roleSessionName":"{session_name}"}}"#);
         let response = format!(
-            r#"{{"credentials":{{"accessKeyId":"{key}","sessionToken":"IQoJb3JpZ2luX2VjTARN==","expiration":"<laterlong:3600>"}},"assumedRoleUser":{{"assumedRoleId":"AROATARNENTERED234567:{session_name}","arn":"arn:aws:sts::{}:assumed-role/{ASSUMED_ROLE}/{session_name}"}}}}"#,
+            r#"{{"credentials":{{"accessKeyId":"{key}","sessionToken":"IQoJb3JpZ2luX2VjTARN==","expiration":"<laterlong:3600>"}},"assumedRoleUser":{{"assumedRoleId":"{role_id}:{session_name}","arn":"arn:aws:sts::{}:assumed-role/{ASSUMED_ROLE}/{session_name}"}}}}"#,
+            self.target.number
+        );
+        let resources = format!(
+            r#"{{"accountId":"{}","type":"AWS::IAM::Role","ARN":"{role}"}}"#,
             self.target.number
         );
         let shared = clock.rng.next();
-        let step = self.call(clock, 1..2, newcomer, GLOBAL_REGION, "sts", "AssumeRole");
+        let step = self.call(clock, 1..=1, newcomer, GLOBAL_REGION, "sts", "AssumeRole");
         step.request = Some(request.clone());
         step.response = Some(response.clone());
+        step.resources = Some(resources.clone());
         step.shared = Some(shared);
         let seed = step.seed;
         if self.leaked.number == self.target.number {
@@ -352,10 +360,11 @@ impl Incident {
         // The target sees the same call as made by another account.
         clock.time_s = assumed_s - 1;
         let stranger = newcomer.clone().seen_from_outside(&self.leaked.number);
-        let step = self.call(clock, 1..2, &stranger, GLOBAL_REGION, "sts", "AssumeRole");
+        let step = self.call(clock, 1..=1, &stranger, GLOBAL_REGION, "sts", "AssumeRole");
         step.target = true;
         step.request = Some(request);
         step.response = Some(response);
+        step.resources = Some(resources);
         step.shared = Some(shared);
         step.seed = seed;
     }
@@ -369,11 +378,11 @@ impl Incident {
             ("ec2", "DescribeInstances"),
             ("ec2", "DescribeSecurityGroups"),
         ] {
-            self.call(clock, 10..50, entered, &region, service, name);
+            self.call(clock, 10..=50, entered, &region, service, name);
         }
         let step = self.call(
             clock,
-            60..200,
+            60..=200,
             entered,
             &region,
             "ec2",
@@ -387,7 +396,7 @@ impl Incident {
         ));
         self.call(
             clock,
-            60..200,
+            60..=200,
             entered,
             &region,
             "secretsmanager",
@@ -397,7 +406,7 @@ impl Incident {
         for _ in 0..n_secrets {
             self.call(
                 clock,
-                3..20,
+                3..=20,
                 entered,
                 &region,
                 "secretsmanager",
@@ -408,7 +417,7 @@ impl Incident {
         let trail_region = region.clone();
         self.call(
             clock,
-            60..300,
+            60..=300,
             entered,
             &trail_region,
             "cloudtrail",
@@ -416,7 +425,7 @@ impl Incident {
         );
         self.call(
             clock,
-            5..30,
+            5..=30,
             entered,
             &trail_region,
             "cloudtrail",
@@ -429,14 +438,21 @@ impl Incident {
 
     fn silence(&mut self, clock: &mut StoryClock, entered: &Actor) {
         let region = self.facts.target_region.clone();
-        let step = self.call(clock, 10..40, entered, &region, "cloudtrail", "StopLogging");
+        let step = self.call(
+            clock,
+            10..=40,
+            entered,
+            &region,
+            "cloudtrail",
+            "StopLogging",
+        );
         step.target = true;
         self.facts.silent_from_s = step.time_s;
-        clock.skip(18_900..22_000);
+        clock.skip(18_900..=22_000);
         let on_call = self.target.break_glass();
         let step = self.call(
             clock,
-            1..60,
+            1..=60,
             &on_call,
             &region,
             "cloudtrail",
@@ -449,7 +465,7 @@ impl Incident {
     fn call(
         &mut self,
         clock: &mut StoryClock,
-        wait_s: std::ops::Range<u64>,
+        wait_s: std::ops::RangeInclusive<u64>,
         actor: &Actor,
         region: &str,
         service: &'static str,
@@ -466,6 +482,7 @@ impl Incident {
             denied: false,
             request: None,
             response: None,
+            resources: None,
             shared: None,
             seed: clock.rng.next(),
         };
@@ -480,8 +497,8 @@ struct StoryClock {
 }
 
 impl StoryClock {
-    fn skip(&mut self, wait_s: std::ops::Range<u64>) {
-        self.time_s += self.rng.between(wait_s.start, wait_s.end) as i64;
+    fn skip(&mut self, wait_s: std::ops::RangeInclusive<u64>) {
+        self.time_s += self.rng.between(*wait_s.start(), *wait_s.end()) as i64;
     }
 }
 
@@ -503,7 +520,10 @@ mod tests {
                 "{}",
                 step.name
             );
-            for text in [step.request, step.response].into_iter().flatten() {
+            for text in [step.request, step.response, step.resources]
+                .into_iter()
+                .flatten()
+            {
                 Template::new(&text, &Macros::new()).unwrap();
             }
         }

@@ -76,6 +76,7 @@ impl Incident {
         for (text, part) in [
             (&step.request, &mut parts.request),
             (&step.response, &mut parts.response),
+            (&step.resources, &mut parts.resources),
         ] {
             if let Some(text) = text {
                 let template = Template::new(text, &Macros::new())
