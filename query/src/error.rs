@@ -278,7 +278,9 @@ impl Context<'_> {
                 }
             },
             DataFusionError::SchemaError(inner, _) => self.schema_error(*inner),
-            DataFusionError::ResourcesExhausted(_) => memory_exceeded().caused_by(error),
+            DataFusionError::ResourcesExhausted(ref reason) => {
+                memory_exceeded(reason).caused_by(error)
+            }
             DataFusionError::NotImplemented(reason) => {
                 QueryError::new(Code::Unsupported, first_line(&reason))
             }
@@ -296,7 +298,7 @@ impl Context<'_> {
     /// An error of several partitions or batches can only be looked at.
     fn translate_shared(&self, error: &DataFusionError) -> QueryError {
         match error.find_root() {
-            DataFusionError::ResourcesExhausted(_) => memory_exceeded(),
+            DataFusionError::ResourcesExhausted(reason) => memory_exceeded(reason),
             DataFusionError::External(inner) => match inner.downcast_ref::<QueryError>() {
                 Some(own) => self.placed(QueryError {
                     source: None,
@@ -453,10 +455,15 @@ impl Context<'_> {
     }
 }
 
-fn memory_exceeded() -> QueryError {
+/// `reason` names the operator that asked for more; the disk being full is told so too.
+fn memory_exceeded(reason: &str) -> QueryError {
+    let what = match reason.contains("disk space") {
+        true => "the query needs more disk space for what does not fit in memory",
+        false => "the query needs more memory than it may use",
+    };
     QueryError::new(
         Code::MemoryExceeded,
-        "the query needs more memory than it may use",
+        format!("{what} ({})", first_line(reason)),
     )
     .hint("raise --memory, ask for fewer columns or a shorter time, or group by fewer values")
 }

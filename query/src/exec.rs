@@ -26,7 +26,7 @@ use datafusion::physical_plan::metrics::{
 use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::StreamExt;
-use tarn_store::{ScanRequest, TimeOrder};
+use tarn_store::{ScanRequest, ScanStatistics, TimeOrder};
 
 use crate::columns::event_time;
 use crate::error::QueryError;
@@ -42,21 +42,24 @@ pub struct EventScanExec {
     scope: QueryScope,
     request: ScanRequest,
     scan: Arc<PlannedScan>,
+    statistics: Arc<ScanStatistics>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl EventScanExec {
     pub fn plan(scope: QueryScope, request: ScanRequest) -> Result<Self, QueryError> {
-        let statistics = Arc::clone(&scope.statistics);
+        // Its own: a scan that is planned again, ordered or limited, is counted once.
+        let statistics = Arc::new(ScanStatistics::default());
         let scan = scope
             .source
-            .scan(&request, statistics, scope.cancel.clone())?;
+            .scan(&request, Arc::clone(&statistics), scope.cancel.clone())?;
         let properties = properties(&request, &scan);
         Ok(Self {
             scope,
             request,
             scan: Arc::new(scan),
+            statistics,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         })
@@ -68,6 +71,11 @@ impl EventScanExec {
 
     pub fn scan(&self) -> &PlannedScan {
         &self.scan
+    }
+
+    /// What was pruned and read so far.
+    pub fn statistics(&self) -> &ScanStatistics {
+        &self.statistics
     }
 
     /// The same rows in the order of event time, from one partition, and only the first

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use datafusion::physical_plan::ExecutionPlan;
-use tarn_store::ScanStatistics;
+
+use crate::exec::EventScanExec;
 
 /// Counts of one query, so far or in the end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,31 +31,30 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    pub(crate) fn of_scans(scans: &ScanStatistics) -> Self {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Self {
-            splits: count(&scans.splits),
-            splits_pruned: count(&scans.splits_pruned),
-            events_scanned: count(&scans.events_scanned),
-            events_matched: count(&scans.events_matched),
-            records_read: count(&scans.records_read),
-            bytes_read: count(&scans.bytes_read),
-            ..Self::default()
+    /// What the operators of a plan counted.
+    pub(crate) fn of_plan(plan: &dyn ExecutionPlan) -> Self {
+        let mut sum = Self::default();
+        sum.add(plan);
+        sum
+    }
+
+    fn add(&mut self, plan: &dyn ExecutionPlan) {
+        if let Some(scan) = plan.downcast_ref::<EventScanExec>() {
+            let counts = scan.statistics();
+            let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+            self.splits += count(&counts.splits);
+            self.splits_pruned += count(&counts.splits_pruned);
+            self.events_scanned += count(&counts.events_scanned);
+            self.events_matched += count(&counts.events_matched);
+            self.records_read += count(&counts.records_read);
+            self.bytes_read += count(&counts.bytes_read);
+        }
+        let spilled = plan.metrics().and_then(|metrics| metrics.spilled_bytes());
+        self.spilled_bytes += spilled.unwrap_or(0) as u64;
+        for child in plan.children() {
+            self.add(child.as_ref());
         }
     }
-}
-
-/// The bytes that the operators of a plan have spilled.
-pub(crate) fn spilled_bytes(plan: &dyn ExecutionPlan) -> u64 {
-    let own = plan
-        .metrics()
-        .and_then(|metrics| metrics.spilled_bytes())
-        .unwrap_or(0) as u64;
-    let below = plan
-        .children()
-        .into_iter()
-        .map(|child| spilled_bytes(child.as_ref()));
-    own + below.sum::<u64>()
 }
 
 impl fmt::Display for Statistics {

@@ -14,13 +14,13 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{Stream, StreamExt};
-use tarn_store::{Cancel, ScanStatistics};
+use tarn_store::Cancel;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::error::{Code, QueryError};
 use crate::language::Language;
 use crate::memory::Share;
-use crate::statistics::{Statistics, spilled_bytes};
+use crate::statistics::Statistics;
 use crate::syntax::Warning;
 
 /// How often a query that gives no rows looks whether it has to stop.
@@ -47,7 +47,6 @@ pub(crate) struct Run {
     pub batches: SendableRecordBatchStream,
     pub plan: Arc<dyn ExecutionPlan>,
     pub share: Arc<Share>,
-    pub scans: Arc<ScanStatistics>,
     /// Stops the scans.
     pub stop: Cancel,
     /// The caller's wish to stop.
@@ -100,8 +99,7 @@ impl QueryStream {
             planning: run.started_at - run.asked_at,
             running: ended_at - run.started_at,
             memory_peak_bytes: run.share.peak_bytes() as u64,
-            spilled_bytes: spilled_bytes(run.plan.as_ref()),
-            ..Statistics::of_scans(&run.scans)
+            ..Statistics::of_plan(run.plan.as_ref())
         }
     }
 

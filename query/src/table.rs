@@ -9,23 +9,20 @@ use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::datasource::TableType;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
-use tarn_store::{
-    Access, AccountScope, Cancel, Predicate, ScanRequest, ScanStatistics, StoreId, TimeRange,
-};
+use tarn_store::{Access, AccountScope, Cancel, Predicate, ScanRequest, StoreId, TimeRange};
 
 use crate::columns::Columns;
 use crate::exec::EventScanExec;
 use crate::pushdown;
 use crate::source::EventSource;
 
-/// What all scans of one query share: whose events, from when, and who counts and stops.
+/// What all scans of one query share: whose events, from when, and who stops them.
 #[derive(Debug, Clone)]
 pub struct QueryScope {
     pub source: Arc<dyn EventSource>,
     pub accounts: AccountScope,
     pub time: TimeRange,
     pub access: Access,
-    pub statistics: Arc<ScanStatistics>,
     pub cancel: Cancel,
 }
 
