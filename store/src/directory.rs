@@ -112,24 +112,15 @@ impl Directory {
         }
     }
 
-    /// Makes what is missing of an empty or new directory.
-    pub fn create(&self) -> Result<(), OpenError> {
+    /// Takes the directory for writing, and makes what is missing of an empty
+    /// or new one.
+    pub fn take(&self) -> Result<File, OpenError> {
         let root = &self.root;
         create_private(root)?;
-        if !self.format_file().exists() {
-            let mut entries = fs::read_dir(root).map_err(|e| failed("listing", root, e))?;
-            // A directory whose creation was interrupted holds our own names only.
-            let is_foreign = entries.any(|entry| {
-                entry.is_ok_and(|e| {
-                    !["db", "splits", "tmp", "LOCK", "FORMAT.new"]
-                        .iter()
-                        .any(|name| e.file_name() == *name)
-                })
-            });
-            if is_foreign {
-                return Err(OpenError::NotOurs { path: root.clone() });
-            }
-        }
+        // Before anything is put into it.
+        self.refuse_foreign()?;
+        let lock = self.lock()?;
+        // Under the lock: several processes may find it empty.
         for folder in [self.db(), self.splits(), self.tmp()] {
             create_private(&folder)?;
         }
@@ -140,12 +131,39 @@ impl Directory {
             fs::rename(&new, self.format_file()).map_err(|e| failed("renaming", &new, e))?;
             sync(root)?;
         }
-        self.check_format()
+        self.check_format()?;
+        Ok(lock)
     }
 
-    /// Takes the directory for writing; it is free again when the file is
-    /// dropped, however the process ends.
-    pub fn lock(&self) -> Result<File, OpenError> {
+    /// Refuses a directory that holds other files than ours and no format.
+    fn refuse_foreign(&self) -> Result<(), OpenError> {
+        const OURS: [&str; 7] = [
+            "db",
+            "splits",
+            "tmp",
+            "LOCK",
+            "owner.sock",
+            "FORMAT.new",
+            "FORMAT",
+        ];
+        let root = &self.root;
+        if self.format_file().exists() {
+            return Ok(());
+        }
+        // A directory that is being made, or whose making was interrupted,
+        // holds our own names only.
+        let mut entries = fs::read_dir(root).map_err(|e| failed("listing", root, e))?;
+        let is_foreign =
+            entries.any(|entry| entry.is_ok_and(|e| !OURS.iter().any(|o| e.file_name() == *o)));
+        match is_foreign {
+            true => Err(OpenError::NotOurs { path: root.clone() }),
+            false => Ok(()),
+        }
+    }
+
+    /// The directory is free again when the file is dropped, however the
+    /// process ends.
+    fn lock(&self) -> Result<File, OpenError> {
         let path = self.lock_file();
         let file = File::options()
             .create(true)
@@ -201,23 +219,22 @@ mod tests {
             directory.check_format(),
             Err(OpenError::Missing { .. })
         ));
-        directory.create().expect("created");
-        directory.create().expect("nothing to do");
+        drop(directory.take().expect("created"));
+        drop(directory.take().expect("nothing to do"));
         fs::write(directory.root().join("FORMAT"), "tarn-data 99\n").expect("written");
-        assert!(matches!(directory.create(), Err(OpenError::Format { .. })));
+        assert!(matches!(directory.take(), Err(OpenError::Format { .. })));
 
         let foreign = Directory::at(dir.path());
-        assert!(matches!(foreign.create(), Err(OpenError::NotOurs { .. })));
+        assert!(matches!(foreign.take(), Err(OpenError::NotOurs { .. })));
     }
 
     #[test]
     fn one_writer() {
         let dir = tempfile::tempdir().expect("a folder");
         let directory = Directory::at(dir.path());
-        directory.create().expect("created");
-        let held = directory.lock().expect("free");
-        assert!(matches!(directory.lock(), Err(OpenError::Owned { .. })));
+        let held = directory.take().expect("free");
+        assert!(matches!(directory.take(), Err(OpenError::Owned { .. })));
         drop(held);
-        directory.lock().expect("free again");
+        directory.take().expect("free again");
     }
 }

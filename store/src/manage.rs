@@ -76,13 +76,17 @@ pub fn find(core: &Core, reference: &str) -> Result<EventDataStore, StoreError> 
 /// The store `default`, made when it is not there.
 pub fn default_store(core: &Core) -> Result<EventDataStore, StoreError> {
     match find(core, DEFAULT_STORE) {
-        Err(StoreError::NotFound { .. }) => create(
-            core,
-            NewStore {
+        Err(StoreError::NotFound { .. }) => {
+            let new = NewStore {
                 name: DEFAULT_STORE.to_owned(),
                 ..NewStore::default()
-            },
-        ),
+            };
+            match create(core, new) {
+                // Two first imports at once: the other one has made it.
+                Err(StoreError::AlreadyExists { .. }) => find(core, DEFAULT_STORE),
+                made => made,
+            }
+        }
         found => found,
     }
 }

@@ -112,8 +112,7 @@ impl Writer {
     /// **Errors**: [`OpenError::Owned`] while another process writes.
     pub fn open(root: &Path, options: WriteOptions) -> Result<Self, OpenError> {
         let directory = Directory::at(root);
-        directory.create()?;
-        let lock = directory.lock()?;
+        let lock = directory.take()?;
         let db = Db::open_primary(&directory.db())?;
         let recovered = recovery::recover(&directory, &db)?;
         let core = Core {

@@ -1,0 +1,199 @@
+//! The owner's end: takes work from other processes and carries it out.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::talk::{Progress, Reply, Request};
+use super::work::{change_store, import, reindex};
+use crate::directory::OpenError;
+use crate::import::ImportProgress;
+use crate::index::rebuild::RebuildProgress;
+use crate::scan::Cancel;
+use crate::writer::{Core, Writer};
+
+/// Listens on the directory's socket until it is closed or dropped.
+pub(super) struct Listener {
+    writer: Arc<Writer>,
+    guests: Arc<Guests>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Other processes that are being served.
+#[derive(Default)]
+struct Guests {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    served: usize,
+    /// Nobody is taken in any more.
+    closed: bool,
+}
+
+impl Listener {
+    pub fn start(writer: &Arc<Writer>) -> Result<Self, OpenError> {
+        let path = writer.core.directory.socket();
+        let failed = |operation| {
+            let path = path.clone();
+            move |source| OpenError::Io {
+                operation,
+                path,
+                source,
+            }
+        };
+        // The lock is ours: a socket that is there is a dead process's.
+        let _ = fs::remove_file(&path);
+        let listener = UnixListener::bind(&path).map_err(failed("listening on"))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))
+            .map_err(failed("protecting"))?;
+        let guests = Arc::new(Guests::default());
+        let (for_writer, for_guests) = (Arc::clone(writer), Arc::clone(&guests));
+        let thread = std::thread::Builder::new()
+            .name("owner".to_owned())
+            .spawn(move || listen(&listener, &for_writer, &for_guests))
+            .map_err(failed("starting the listener of"))?;
+        Ok(Self {
+            writer: Arc::clone(writer),
+            guests,
+            thread: Some(thread),
+        })
+    }
+
+    /// Waits for the work of other processes; while there is some, more is
+    /// taken in, because nobody else could do it.
+    pub fn close(&mut self) {
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        {
+            let mut state = self.guests.state.lock();
+            while state.served > 0 {
+                self.guests.changed.wait(&mut state);
+            }
+            state.closed = true;
+        }
+        let path = self.writer.core.directory.socket();
+        // Wakes the thread; where that fails it has ended already.
+        let _ = UnixStream::connect(&path);
+        let _ = fs::remove_file(&path);
+        let _ = thread.join();
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Guests {
+    /// Whether there is one more to be served.
+    fn take_in(&self) -> bool {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.served += 1;
+        }
+        !state.closed
+    }
+
+    fn let_go(&self) {
+        self.state.lock().served -= 1;
+        self.changed.notify_all();
+    }
+}
+
+fn listen(listener: &UnixListener, writer: &Arc<Writer>, guests: &Guests) {
+    std::thread::scope(|scope| {
+        for connection in listener.incoming() {
+            // Who is not taken in finds that we have left.
+            if !guests.take_in() {
+                break;
+            }
+            match connection {
+                Ok(stream) => {
+                    let core = &writer.core;
+                    scope.spawn(move || {
+                        serve(core, stream);
+                        guests.let_go();
+                    });
+                }
+                Err(error) => {
+                    guests.let_go();
+                    tracing::warn!(%error, "a process could not hand its work over");
+                }
+            }
+        }
+    });
+}
+
+/// Carries out the request of one connection.
+fn serve(core: &Core, stream: UnixStream) {
+    let cancel = Cancel::default();
+    let Ok(reading) = stream.try_clone() else {
+        return;
+    };
+    let mut reading = BufReader::new(reading);
+    let mut line = String::new();
+    // A connection that says nothing only wanted to know that we are here.
+    if reading.read_line(&mut line).unwrap_or(0) == 0 {
+        return;
+    }
+    let writing = Mutex::new(&stream);
+    let send = |reply: &Reply| {
+        let mut message = serde_json::to_vec(reply).unwrap_or_default();
+        message.push(b'\n');
+        if writing.lock().write_all(&message).is_err() {
+            cancel.cancel();
+        }
+    };
+    let last = match serde_json::from_str::<Request>(&line) {
+        Err(error) => Reply::Refused(format!(
+            "this process does not understand the request ({error}); is it another version of tarn?"
+        )),
+        Ok(request) => {
+            std::thread::scope(|scope| {
+                let watcher = scope.spawn(|| watch_for_hanging_up(&mut reading, &cancel));
+                let done = carry_out(core, request, &send, &cancel);
+                // Ends the watcher's read.
+                let _ = stream.shutdown(std::net::Shutdown::Read);
+                let _ = watcher.join();
+                done
+            })
+        }
+    };
+    send(&last);
+}
+
+fn watch_for_hanging_up(reading: &mut BufReader<UnixStream>, cancel: &Cancel) {
+    let mut nothing = String::new();
+    // Guests say no more: whatever comes, or the end, means that they are gone.
+    let _ = reading.read_line(&mut nothing);
+    cancel.cancel();
+}
+
+fn carry_out(core: &Core, request: Request, send: &dyn Fn(&Reply), cancel: &Cancel) -> Reply {
+    let done = match request {
+        Request::Import(request) => {
+            let mut on_progress = |p: &ImportProgress| send(&Reply::Progress(Progress::Import(*p)));
+            import(core, &request, &mut on_progress, cancel).map(Reply::Imported)
+        }
+        Request::Reindex(store) => {
+            let mut on_progress =
+                |p: &RebuildProgress| send(&Reply::Progress(Progress::Reindex(*p)));
+            reindex(core, &store, &mut on_progress, cancel).map(Reply::Reindexed)
+        }
+        change => change_store(core, change).map(Reply::Store),
+    };
+    done.unwrap_or_else(|error| match error.is_usage() {
+        true => Reply::Refused(error.to_string()),
+        false => Reply::Failed(error.to_string()),
+    })
+}

@@ -1,0 +1,86 @@
+//! What the owner does, for itself and for other processes.
+
+use std::time::Duration;
+
+use super::SessionError;
+use super::talk::Request;
+use crate::data_store::{DEFAULT_STORE, EventDataStore};
+use crate::import::{ImportError, ImportProgress, ImportRequest, ImportSummary, run};
+use crate::index::merge::{self, When};
+use crate::index::rebuild::{self, RebuildProgress, Rebuilt};
+use crate::manage;
+use crate::retention;
+use crate::scan::Cancel;
+use crate::writer::Core;
+
+pub(super) fn import(
+    core: &Core,
+    request: &ImportRequest,
+    on_progress: &mut dyn FnMut(&ImportProgress),
+    cancel: &Cancel,
+) -> Result<ImportSummary, SessionError> {
+    let store = match request.store.as_str() {
+        "" | DEFAULT_STORE => manage::default_store(core)?,
+        reference => manage::find(core, reference)?,
+    };
+    if !store.is_enabled() {
+        return Err(ImportError::StoreNotEnabled { name: store.name }.into());
+    }
+    let merging = Cancel::default();
+    let summary = std::thread::scope(|scope| {
+        let merger = scope.spawn(|| merge_while_importing(core, &store, &merging));
+        let summary = run::run(core, &store, request, on_progress, cancel);
+        merging.cancel();
+        let merged = merger.join();
+        if let Ok(Err(error)) = merged {
+            // The import is done whatever becomes of merging; the next one
+            // tries again, and queries answer from the splits as they are.
+            tracing::warn!(%error, "splits could not be merged");
+        }
+        summary
+    })?;
+    if !cancel.is_cancelled() && !request.dry_run && !request.push {
+        merge::merge_store(core, store.id, When::AtRest, cancel).map_err(ImportError::from)?;
+        retention::expire(core, (core.options.clock)())?;
+    }
+    Ok(summary)
+}
+
+/// Keeps the number of splits small while an import makes them.
+fn merge_while_importing(
+    core: &Core,
+    store: &EventDataStore,
+    cancel: &Cancel,
+) -> Result<(), merge::MergeError> {
+    const LOOK_EVERY: Duration = Duration::from_millis(250);
+    while !cancel.is_cancelled() {
+        merge::merge_store(core, store.id, When::Importing, cancel)?;
+        std::thread::sleep(LOOK_EVERY);
+    }
+    Ok(())
+}
+
+pub(super) fn change_store(core: &Core, request: Request) -> Result<EventDataStore, SessionError> {
+    let store = match request {
+        Request::CreateStore(new) => manage::create(core, new)?,
+        Request::UpdateStore(reference, update) => manage::update(core, &reference, update)?,
+        Request::DeleteStore(reference) => manage::delete(core, &reference)?,
+        Request::RestoreStore(reference) => manage::restore(core, &reference)?,
+        Request::Import(_) | Request::Reindex(_) => {
+            return Err(SessionError::Refused {
+                message: "not a change of a store".to_owned(),
+            });
+        }
+    };
+    Ok(store)
+}
+
+pub(super) fn reindex(
+    core: &Core,
+    reference: &str,
+    on_progress: &mut dyn FnMut(&RebuildProgress),
+    cancel: &Cancel,
+) -> Result<Rebuilt, SessionError> {
+    let store = manage::find(core, reference)?;
+    Ok(rebuild::rebuild(core, store.id, on_progress, cancel)?)
+}
