@@ -5,8 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
-
 use crate::directory::{Directory, OpenError};
 use crate::index::cache::SplitCache;
 use crate::kv::db::Db;
@@ -22,8 +20,6 @@ struct Shared {
     directory: Directory,
     db: Arc<Db>,
     cache: Arc<SplitCache>,
-    /// A snapshot is read between two steps of following the writer.
-    following: Mutex<()>,
 }
 
 impl Reader {
@@ -45,15 +41,12 @@ impl Reader {
                 directory,
                 db: Arc::new(db),
                 cache: Arc::new(SplitCache::default()),
-                following: Mutex::new(()),
             }),
         })
     }
 
     /// What is published now.
     pub fn snapshot(&self) -> Result<Arc<Snapshot>, OpenError> {
-        let _one_at_a_time = self.shared.following.lock();
-        self.shared.db.catch_up()?;
         let snapshot = Snapshot::load(
             Arc::clone(&self.shared.db),
             &self.shared.directory.splits(),

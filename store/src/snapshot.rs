@@ -47,11 +47,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads the catalogue.
-    ///
-    /// The caller sees to it that a secondary does not follow its writer
-    /// meanwhile. A seal that happens meanwhile is noticed and the reading
-    /// repeated.
+    /// Reads what the writer has published by now.
     ///
     /// **Cost**: proportional to the number of splits, batches and pushed
     /// events; no split is opened.
@@ -60,6 +56,13 @@ impl Snapshot {
         splits_folder: &Path,
         cache: Arc<SplitCache>,
     ) -> Result<Self, KvError> {
+        let following = Arc::clone(&db);
+        following.following(|| Self::read(db, splits_folder, cache))
+    }
+
+    /// Reads the catalogue. A seal that happens meanwhile is noticed and the
+    /// reading repeated.
+    fn read(db: Arc<Db>, splits_folder: &Path, cache: Arc<SplitCache>) -> Result<Self, KvError> {
         loop {
             let tails = read_tails(&db)?;
             // Batches before splits: a batch that is published in between is
@@ -101,9 +104,8 @@ impl Snapshot {
         }
     }
 
-    /// What is visible now, after catching up with the writer.
+    /// What is visible now.
     pub(crate) fn refreshed(&self) -> Result<Self, KvError> {
-        self.db.catch_up()?;
         Self::load(
             Arc::clone(&self.db),
             &self.splits_folder,

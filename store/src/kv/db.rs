@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use parking_lot::Mutex;
 use rocksdb::{
     BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBCompressionType,
     DBWithThreadMode, IngestExternalFileOptions, IteratorMode, MultiThreaded, Options, ReadOptions,
@@ -46,6 +47,7 @@ pub struct Db {
     path: PathBuf,
     /// A secondary's own folder, for its log; removed with it.
     scratch: Option<PathBuf>,
+    follows: Mutex<()>,
 }
 
 /// Puts and deletes that happen together or not at all.
@@ -127,6 +129,7 @@ impl Db {
             db,
             path: path.to_owned(),
             scratch: None,
+            follows: Mutex::default(),
         })
     }
 
@@ -142,6 +145,7 @@ impl Db {
             db,
             path: path.to_owned(),
             scratch: Some(scratch),
+            follows: Mutex::default(),
         })
     }
 
@@ -150,11 +154,26 @@ impl Db {
         self.scratch.is_some()
     }
 
-    /// Takes in what the writer has written since.
-    pub fn catch_up(&self) -> Result<(), KvError> {
+    /// Reads the catalogue as the writer left it by now, and makes sure that
+    /// what it names can be read.
+    ///
+    /// A secondary takes in the list of files first and the log of small writes
+    /// after it. A batch whose events came as a file in between is published in
+    /// the log and its file is not known, so the files are followed once more
+    /// after the catalogue was read. Meanwhile nobody else of this process
+    /// follows.
+    pub fn following<T>(&self, read: impl FnOnce() -> Result<T, KvError>) -> Result<T, KvError> {
         if !self.is_secondary() {
-            return Ok(());
+            return read();
         }
+        let _one_at_a_time = self.follows.lock();
+        self.catch_up()?;
+        let value = read()?;
+        self.catch_up()?;
+        Ok(value)
+    }
+
+    fn catch_up(&self) -> Result<(), KvError> {
         self.db
             .try_catch_up_with_primary()
             .map_err(|source| io("following the writer", &self.path, source))
