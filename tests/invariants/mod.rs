@@ -3,3 +3,5 @@
 //! The first one, that nothing acknowledged is lost, is in [`crate::crash`].
 
 mod once;
+mod scoped;
+mod whole;

@@ -174,6 +174,18 @@ impl Corpus {
         }
     }
 
+    /// These contents, each delivered once.
+    pub fn of(contents: Vec<Content>) -> Self {
+        let deliver = |(i, content): (usize, &Content)| Delivery {
+            content: i,
+            bytes: content.value.spelled(Spelling::Plain),
+        };
+        Self {
+            deliveries: contents.iter().enumerate().map(deliver).collect(),
+            contents,
+        }
+    }
+
     /// How many conflicts a store counts that holds all of it: of events with
     /// one time, account and eventID all but the first.
     pub fn conflicts(&self) -> usize {

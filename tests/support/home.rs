@@ -22,19 +22,27 @@ fn now_ms() -> i64 {
 }
 
 /// Done at each step towards durability, by the step's name.
-pub type OnStep = dyn FnMut(&str) + Send;
+type OnStep = dyn FnMut(&str) + Send;
+
+/// What is done at steps. It is taken out while it is done, because what it
+/// does may have steps itself; the number tells whether another was set then.
+#[derive(Default)]
+struct Steps {
+    action: Option<Box<OnStep>>,
+    n_set: usize,
+}
 
 /// A data directory and a folder of logs, removed at the end.
 pub struct Home {
     folder: TempDir,
-    on_step: Arc<Mutex<Option<Box<OnStep>>>>,
+    steps: Arc<Mutex<Steps>>,
 }
 
 impl Home {
     pub fn new() -> Self {
         Self {
             folder: tempfile::tempdir().expect("a folder"),
-            on_step: Arc::default(),
+            steps: Arc::default(),
         }
     }
 
@@ -59,17 +67,20 @@ impl Home {
     }
 
     pub fn options(&self, threads: usize) -> WriteOptions {
-        let on_step = Arc::clone(&self.on_step);
+        let steps = Arc::clone(&self.steps);
         WriteOptions {
             on_step: Some(Arc::new(move |step| {
-                // Taken out while it runs: what it does may have steps itself.
-                let taken = on_step.lock().expect("no test panicked in here").take();
-                if let Some(mut action) = taken {
-                    action(step);
-                    on_step
-                        .lock()
-                        .expect("no test panicked in here")
-                        .get_or_insert(action);
+                let (action, n_set) = {
+                    let mut steps = steps.lock().expect("nothing panics under it");
+                    (steps.action.take(), steps.n_set)
+                };
+                let Some(mut action) = action else {
+                    return;
+                };
+                action(step);
+                let mut steps = steps.lock().expect("nothing panics under it");
+                if steps.n_set == n_set {
+                    steps.action = Some(action);
                 }
             })),
             ..options(threads)
@@ -79,11 +90,17 @@ impl Home {
     /// What is done at each step from now on. Steps of what is done itself are
     /// not told.
     pub fn on_step(&self, action: impl FnMut(&str) + Send + 'static) {
-        *self.on_step.lock().expect("no test panicked in here") = Some(Box::new(action));
+        self.set_steps(Some(Box::new(action)));
     }
 
     pub fn no_more_steps(&self) {
-        *self.on_step.lock().expect("no test panicked in here") = None;
+        self.set_steps(None);
+    }
+
+    fn set_steps(&self, action: Option<Box<OnStep>>) {
+        let mut steps = self.steps.lock().expect("nothing panics under it");
+        steps.action = action;
+        steps.n_set += 1;
     }
 
     /// Takes the directory.

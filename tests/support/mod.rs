@@ -8,3 +8,4 @@ pub mod home;
 pub mod random;
 pub mod value;
 pub mod victim;
+pub mod world;
