@@ -9,6 +9,7 @@ pub(crate) mod casts;
 mod compare;
 mod datetime;
 mod encoding;
+pub(crate) mod insights;
 mod json;
 mod json_path;
 pub(crate) mod json_type;

@@ -1,12 +1,14 @@
-//! CloudWatch Logs Insights QL with `search`: from text to a typed syntax tree.
+//! CloudWatch Logs Insights QL with `search`: from text to a typed syntax tree, and from
+//! there to a plan.
 //!
 //! [`parse`] is the way in. `grammar.pest` says what is a query, `ast` what it is made
-//! of, `print` writes it back, `diagnose` explains what is none. Nothing here knows the
-//! fields of events or the functions there are: that is for the planner.
+//! of, `print` writes it back, `diagnose` explains what is none. None of these knows the
+//! fields of events or the functions there are: that is for `plan`.
 
 pub mod ast;
 mod diagnose;
 mod parse;
+mod plan;
 mod print;
 #[cfg(test)]
 mod roundtrip;
@@ -17,6 +19,7 @@ mod tokens;
 mod vocabulary;
 
 pub use diagnose::pipeline_in_sql;
+pub(crate) use plan::plan;
 pub use vocabulary::{COMMANDS, CommandName, command_named, nearest_command};
 
 use crate::search::{Search, TimePoint};
