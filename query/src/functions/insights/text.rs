@@ -410,7 +410,6 @@ fn base64_decoded(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::super::super::call::testing::{call, int, one, text};
     use super::super::scalar;
-    use super::*;
     use datafusion::common::ScalarValue;
     use datafusion::logical_expr::ColumnarValue;
 

@@ -140,7 +140,6 @@ fn written(ms: i64, pattern: &str, zone: Zone) -> Option<String> {
 mod tests {
     use super::super::super::call::testing::{call, int, one, text};
     use super::super::scalar;
-    use super::*;
     use datafusion::logical_expr::ColumnarValue;
 
     fn result(name: &str, arguments: Vec<ColumnarValue>) -> Option<String> {

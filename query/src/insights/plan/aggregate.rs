@@ -185,7 +185,6 @@ impl Lowering<'_> {
         };
         let (kind, finish) = kept_as_text(value.kind);
         let timed = functions::timed(time.into_time(), value.into_text());
-        let _ = kind;
         Ok(Aggregate::of(end(timed), kind).finished(finish))
     }
 }

@@ -88,7 +88,7 @@ impl Lowering<'_> {
         }
         if let Some(test) = TESTS.iter().find(|test| call.is(test.name())) {
             let is_number = test.is_number;
-            let truth = self.test_call(call, span)?;
+            let truth = self.test_call(call)?;
             let truth = truth.unwrap_or(Truth::Plan(lit(false)));
             let value = Value::new(self.condition(truth), Type::Boolean);
             return Ok(match is_number {
@@ -105,8 +105,8 @@ impl Lowering<'_> {
             "case" => self.case(call),
             "if" => self.choice(call),
             "bin" => self.bin(call, span),
-            "datefloor" => self.to_period(call, span, functions::floor),
-            "dateceil" => self.to_period(call, span, functions::ceiling),
+            "datefloor" => self.to_period(call, functions::floor),
+            "dateceil" => self.to_period(call, functions::ceiling),
             "now" => self.moment(call, Some(self.clock.now_ms / 1000)),
             "querystarttime" => self.moment(call, start_of(self.range.start_ms)),
             "queryendtime" => self.moment(call, end_of(self.range.end_ms)),
@@ -166,11 +166,7 @@ impl Lowering<'_> {
     }
 
     /// A test that a function makes; None of a function that makes none.
-    pub(super) fn test_call(
-        &mut self,
-        call: &Call,
-        _span: Span,
-    ) -> Result<Option<Truth>, QueryError> {
+    pub(super) fn test_call(&mut self, call: &Call) -> Result<Option<Truth>, QueryError> {
         let Some(test) = TESTS.iter().find(|test| call.is(test.name())) else {
             return Ok(None);
         };

@@ -84,7 +84,7 @@ impl Lowering<'_> {
                 value,
                 negated: is_not,
             } => Ok(negated(self.present(value)?, !*is_not)),
-            ExprKind::Call(call) => match self.test_call(call, expr.span)? {
+            ExprKind::Call(call) => match self.test_call(call)? {
                 Some(truth) => Ok(truth),
                 None => self.truthy(expr),
             },

@@ -37,8 +37,6 @@ mod sort;
 mod source;
 mod stats;
 mod steps;
-#[cfg(test)]
-mod tests;
 mod unnest;
 mod value;
 

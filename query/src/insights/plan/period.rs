@@ -22,7 +22,7 @@ impl Lowering<'_> {
     pub(super) fn bin(&mut self, call: &Call, place: Span) -> Result<Value, QueryError> {
         let period = match call.list() {
             [period] => self.period(period)?,
-            [_, _] => return self.to_period(call, place, functions::floor),
+            [_, _] => return self.to_period(call, functions::floor),
             _ => return Err(usage("bin(5m)", call.function.span)),
         };
         let Some(time) = self.row_time() else {
@@ -44,7 +44,6 @@ impl Lowering<'_> {
     pub(super) fn to_period(
         &mut self,
         call: &Call,
-        _place: Span,
         spread: fn(datafusion::logical_expr::Expr, Period, &str) -> datafusion::logical_expr::Expr,
     ) -> Result<Value, QueryError> {
         let [time, period] = call.list() else {

@@ -14,7 +14,6 @@ use datafusion::physical_expr::create_physical_expr;
 use std::sync::Arc;
 
 use crate::functions::insights::{self as functions, Type};
-use crate::functions::time_type;
 use crate::insights::ast::{ArithmeticOp, Number};
 
 /// An expression over the columns of a row, and what it gives.
@@ -259,7 +258,6 @@ pub(super) fn null(kind: Type) -> Expr {
     };
     Expr::Literal(value, None)
 }
-
 
 /// The expression, or the value that it always has. Tests of constants decide whether a
 /// test can be left to the scan, so they have to be constants when they are looked at.
