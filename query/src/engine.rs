@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::error::{Code, Context, QueryError};
 use crate::exec::EventScanExec;
+use crate::insights;
 use crate::language::{Language, detect};
 use crate::memory::{Budget, Share};
 use crate::newest_first;
@@ -195,6 +196,7 @@ impl Engine {
         };
         let planned = match language {
             Language::Sql => sql_plan::plan(&planning),
+            Language::Insights => insights::plan(&planning),
             _ => search_plan::plan(&planning),
         };
         let planned = planned.map_err(|error| told.translate(error, false))?;
