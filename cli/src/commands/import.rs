@@ -18,7 +18,7 @@ use crate::args::{ImportArgs, SummaryFormat};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::progress::{Position, Progress};
-use crate::sizes::{Bytes, count};
+use crate::sizes::{Bytes, count, counted};
 use crate::summary;
 
 /// How often `--watch` looks for new files.
@@ -91,26 +91,27 @@ pub fn exit_of(summary: &ImportSummary, strict: bool) -> Exit {
     }
 }
 
+/// Reading is half of the work, and storing what was read the other half.
 fn position(at: &ImportProgress, elapsed: Duration) -> Position {
     let seconds = elapsed.as_secs_f64().max(0.001);
-    let rate = Bytes((at.record_bytes as f64 / seconds) as u64);
+    let rate = Bytes((at.bytes_read as f64 / seconds) as u64);
     let mut facts = vec![
         format!("{}/{} files", count(at.files_done), count(at.files_total)),
-        format!("{} events", count(at.records.seen)),
+        format!("{} events", count(at.records_read)),
         format!("{rate}/s"),
+        format!("{} stored", count(at.records.stored)),
     ];
-    for (n, what) in [
+    let rare = [
         (at.records.duplicates, "duplicates"),
         (at.records.rejected, "rejects"),
-    ] {
-        if n > 0 {
-            facts.push(format!("{} {what}", count(n)));
-        }
+    ];
+    for (n, what) in rare.into_iter().filter(|(n, _)| *n > 0) {
+        facts.push(format!("{} {what}", count(n)));
     }
-    let total = Some(at.bytes_total).filter(|total| *total > 0);
+    let stored = at.record_bytes as f64 / at.bytes_read.max(1) as f64;
     Position {
-        done: at.bytes_done,
-        total,
+        done: at.bytes_done + (at.bytes_done as f64 * stored) as u64,
+        total: Some(at.bytes_total * 2).filter(|total| *total > 0),
         facts,
     }
 }
@@ -142,6 +143,7 @@ pub fn tell(
 
 fn as_json(summary: &ImportSummary, time: Duration) -> Value {
     let failures = summary.failures.iter();
+    let foreign = summary.foreign.iter();
     let reasons = summary.reject_reasons.iter();
     json!({
         "import": summary.import,
@@ -149,10 +151,12 @@ fn as_json(summary: &ImportSummary, time: Duration) -> Value {
         "files": summary::files_json(&summary.files),
         "events": summary::records_json(&summary.records),
         "filesPruned": summary.pruned,
+        "foldersPruned": summary.pruned_folders,
         "fileBytes": summary.file_bytes,
         "recordBytes": summary.record_bytes,
         "seconds": time.as_secs_f64(),
         "failures": failures.map(|(path, reason)| json!({"path": path, "reason": reason})).collect::<Vec<_>>(),
+        "notEventLogs": foreign.map(|(path, what)| json!({"path": path, "what": what})).collect::<Vec<_>>(),
         "rejects": reasons.map(|(reason, n)| json!({"reason": reason, "events": n})).collect::<Vec<_>>(),
     })
 }
@@ -160,11 +164,15 @@ fn as_json(summary: &ImportSummary, time: Duration) -> Value {
 /// Says on stderr what the sums leave open, and where to look.
 fn explain(context: &Context, summary: &ImportSummary) {
     let terminal = &context.terminal;
-    if summary.pruned > 0 {
+    if summary.pruned + summary.pruned_folders > 0 {
         terminal.note(&format!(
-            "{} files set aside by path (--since, --until, --account, --region)",
-            count(summary.pruned)
+            "{} and {} set aside by path (--since, --until, --account, --region)",
+            counted(summary.pruned, "file"),
+            counted(summary.pruned_folders, "folder")
         ));
+    }
+    for (path, what) in summary.foreign.iter().take(FAILURES_SHOWN) {
+        terminal.note(&format!("no event log: {path}: {what}"));
     }
     for (path, reason) in summary.failures.iter().take(FAILURES_SHOWN) {
         terminal.warn(&format!("{path}: {reason}"));

@@ -58,8 +58,12 @@ pub struct ImportProgress {
     /// Bytes of the files as stored.
     pub bytes_total: u64,
     pub bytes_done: u64,
+    /// Records that were read, and their bytes unpacked.
+    pub records_read: u64,
+    pub bytes_read: u64,
+    /// Records that are dealt with for good, and their bytes: a batch counts
+    /// when it is published.
     pub records: RecordSums,
-    /// Bytes of records, unpacked.
     pub record_bytes: u64,
 }
 

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -77,6 +77,8 @@ pub fn run(
         expires_before_ms: store.expires_before_ms(started_ms),
         files: Vec::new(),
         next_file: AtomicUsize::new(0),
+        records_read: AtomicU64::new(0),
+        bytes_read: AtomicU64::new(0),
         outcome: Mutex::new(Outcome::default()),
         stop: AtomicBool::new(false),
         cancel,
@@ -203,6 +205,9 @@ struct Run<'r> {
     expires_before_ms: Option<i64>,
     files: Vec<SourceFile>,
     next_file: AtomicUsize,
+    /// Of all workers, for whoever watches.
+    records_read: AtomicU64,
+    bytes_read: AtomicU64,
     outcome: Mutex<Outcome>,
     /// A worker failed; the others end.
     stop: AtomicBool,
@@ -297,7 +302,11 @@ impl Run<'_> {
             loop {
                 let ended = all_done.recv_timeout(PROGRESS_EVERY);
                 let progress = self.outcome.lock().progress;
-                on_progress(&progress);
+                on_progress(&ImportProgress {
+                    records_read: self.records_read.load(Ordering::Relaxed),
+                    bytes_read: self.bytes_read.load(Ordering::Relaxed),
+                    ..progress
+                });
                 if ended == Err(RecvTimeoutError::Disconnected) {
                     break;
                 }
@@ -453,6 +462,10 @@ struct Reading<'r, 'f> {
 impl Reading<'_, '_> {
     fn take(&mut self, item: Item<'_>) -> ControlFlow<()> {
         self.filling.batch.sums.seen += 1;
+        let (Item::Record { bytes, .. } | Item::Reject { bytes, .. }) = &item;
+        let length = bytes.len() as u64;
+        self.run.records_read.fetch_add(1, Ordering::Relaxed);
+        self.run.bytes_read.fetch_add(length, Ordering::Relaxed);
         match item {
             Item::Record {
                 bytes,
