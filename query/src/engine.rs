@@ -73,7 +73,8 @@ impl Engine {
             .with_disk_manager_builder(disk)
             .build_arc()
             .map_err(broken)?;
-        let state = session::state(Arc::clone(&runtime), options.threads).map_err(broken)?;
+        let state = session::state(Arc::clone(&runtime), options.threads, options.memory_bytes)
+            .map_err(broken)?;
         Ok(Self {
             state,
             runtime,

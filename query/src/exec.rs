@@ -3,7 +3,7 @@
 //!
 //! A partition that nobody reads from any more stops when it hands over its next batch,
 //! and at the latest when the query's cancel is set, which the end of the query does.
-//! Batches in flight are reserved in the query's share of memory.
+//! Batches in flight are counted in the query's share of memory.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -192,7 +192,7 @@ impl ExecutionPlan for EventScanExec {
             };
             let mut failed = None;
             let done = partition.run(&mut |batch| {
-                let batch = match reserved_batch(batch, &expected, &reserved) {
+                let batch = match counted(batch, &expected, &reserved) {
                     Ok(batch) => batch,
                     Err(error) => {
                         failed = Some(error);
@@ -218,14 +218,17 @@ impl ExecutionPlan for EventScanExec {
     }
 }
 
-/// The batch under the plan's schema, with its memory reserved.
-fn reserved_batch(
+/// The batch under the plan's schema, its memory counted.
+///
+/// It is not refused: the few batches in flight are bounded by the scan, and operators
+/// that see less left over spill sooner, where a scan that failed would end the query.
+fn counted(
     batch: RecordBatch,
     schema: &SchemaRef,
-    reserved: &MemoryReservation,
+    in_flight: &MemoryReservation,
 ) -> Result<RecordBatch> {
     let batch = batch.with_schema(Arc::clone(schema))?;
-    reserved.try_grow(batch.get_array_memory_size())?;
+    in_flight.grow(batch.get_array_memory_size());
     Ok(batch)
 }
 

@@ -19,13 +19,25 @@ use crate::functions;
 use crate::search_function;
 use crate::time_order::TimeOrderRule;
 
-/// Rows of a batch.
-const BATCH_ROWS: usize = 8192;
+/// Rows of a batch at most, and at least.
+const BATCH_ROWS: (usize, usize) = (8192, 256);
+
+/// Operators hold some batches of each thread at once whose rows may be whole records.
+/// With little memory batches are so small that this many of them fit.
+const BATCHES_HELD: usize = 32;
+const RECORD_BYTES: usize = 2 << 10;
+
+/// A thread's sort sets aside this part of the thread's part of the memory at most.
+const MERGE_SHARE: usize = 12;
 
 /// The session: functions, rules and settings, and nothing that leads to a file.
-pub fn state(runtime: Arc<RuntimeEnv>, threads: usize) -> Result<SessionState> {
+pub fn state(
+    runtime: Arc<RuntimeEnv>,
+    threads: usize,
+    memory_bytes: usize,
+) -> Result<SessionState> {
     let mut state = SessionStateBuilder::new()
-        .with_config(config(threads))
+        .with_config(config(threads.max(1), memory_bytes))
         .with_runtime_env(runtime)
         .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
         .with_expr_planners(SessionStateDefaults::default_expr_planners())
@@ -40,10 +52,10 @@ pub fn state(runtime: Arc<RuntimeEnv>, threads: usize) -> Result<SessionState> {
     Ok(state)
 }
 
-fn config(threads: usize) -> SessionConfig {
+fn config(threads: usize, memory_bytes: usize) -> SessionConfig {
     let mut config = SessionConfig::new()
-        .with_target_partitions(threads.max(1))
-        .with_batch_size(BATCH_ROWS)
+        .with_target_partitions(threads)
+        .with_batch_size(batch_rows(threads, memory_bytes))
         .with_create_default_catalog_and_schema(false)
         .with_information_schema(false);
     let options = config.options_mut();
@@ -53,7 +65,16 @@ fn config(threads: usize) -> SessionConfig {
     options.optimizer.enable_sort_pushdown = false;
     // A scan takes no filter that comes up while it runs.
     options.optimizer.enable_dynamic_filter_pushdown = false;
+    // Each sort of each thread sets this aside for merging what it spills.
+    let for_merge = memory_bytes / threads / MERGE_SHARE;
+    let default = options.execution.sort_spill_reservation_bytes;
+    options.execution.sort_spill_reservation_bytes = default.min(for_merge);
     config
+}
+
+fn batch_rows(threads: usize, memory_bytes: usize) -> usize {
+    let (most, least) = BATCH_ROWS;
+    (memory_bytes / threads / BATCHES_HELD / RECORD_BYTES).clamp(least, most)
 }
 
 /// DataFusion's rules with ours before the last, which only checks.
@@ -64,4 +85,16 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         .position(|rule| rule.name() == "SanityCheckPlan");
     rules.insert(check.unwrap_or(rules.len()), Arc::new(TimeOrderRule));
     rules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_memory_makes_small_batches() {
+        assert_eq!(batch_rows(2, 2 << 30), 8192);
+        assert_eq!(batch_rows(2, 64 << 20), 512);
+        assert_eq!(batch_rows(64, 1 << 20), 256);
+    }
 }
