@@ -34,7 +34,6 @@ pub(super) enum Kind {
     Integer,
     /// `Float64`; decimals and integers by their value.
     Double,
-    Boolean,
     /// `Timestamp(Millisecond)`, its zone kept; dates at midnight, text as written.
     Time,
     Binary,
@@ -269,7 +268,6 @@ impl Kind {
             Kind::Text => "text",
             Kind::Integer => "an integer",
             Kind::Double => "a number",
-            Kind::Boolean => "a boolean",
             Kind::Time => "a time",
             Kind::Binary => "bytes",
             Kind::Texts => "an array of text",
@@ -295,9 +293,6 @@ fn taken_as(kind: Kind, given: &DataType) -> Option<DataType> {
         }
         Kind::Integer => (given.is_integer() || given.is_null()).then_some(DataType::Int64),
         Kind::Double => (given.is_numeric() || given.is_null()).then_some(DataType::Float64),
-        Kind::Boolean => {
-            (*given == DataType::Boolean || given.is_null()).then_some(DataType::Boolean)
-        }
         Kind::Time => match given {
             DataType::Timestamp(_, zone) => Some(time_type(zone.clone())),
             DataType::Date32 | DataType::Date64 | DataType::Null => Some(time_type(None)),
@@ -354,7 +349,6 @@ impl<A> Column<A> {
 pub(super) type Texts = Column<StringViewArray>;
 pub(super) type Integers = Column<Int64Array>;
 pub(super) type Doubles = Column<Float64Array>;
-pub(super) type Booleans = Column<BooleanArray>;
 pub(super) type Times = Column<TimestampMillisecondArray>;
 pub(super) type Bytes = Column<BinaryArray>;
 
@@ -379,13 +373,6 @@ impl Integers {
 
 impl Doubles {
     pub fn get(&self, row: usize) -> Option<f64> {
-        let row = self.at(row);
-        self.values.is_valid(row).then(|| self.values.value(row))
-    }
-}
-
-impl Booleans {
-    pub fn get(&self, row: usize) -> Option<bool> {
         let row = self.at(row);
         self.values.is_valid(row).then(|| self.values.value(row))
     }
@@ -460,14 +447,6 @@ impl Call<'_> {
         let (array, constant) = self.typed(i, &DataType::Float64)?;
         Ok(Column {
             values: array.as_primitive::<Float64Type>().clone(),
-            constant,
-        })
-    }
-
-    pub fn boolean(&self, i: usize) -> Result<Booleans> {
-        let (array, constant) = self.typed(i, &DataType::Boolean)?;
-        Ok(Column {
-            values: array.as_boolean().clone(),
             constant,
         })
     }
@@ -567,6 +546,7 @@ impl Call<'_> {
 #[cfg(test)]
 pub(super) mod testing {
     use super::*;
+    use datafusion::arrow::util::display::array_value_to_string;
     use datafusion::config::ConfigOptions;
 
     /// **Shape**: a text is a constant column; `None` is null.
@@ -629,10 +609,11 @@ pub(super) mod testing {
 
     /// The rows of a column as text.
     pub fn rows(array: &ArrayRef) -> Vec<Option<String>> {
-        let text = cast(array, &DataType::Utf8).expect("has a text form");
-        text.as_string::<i32>()
-            .iter()
-            .map(|v| v.map(str::to_owned))
+        (0..array.len())
+            .map(|row| {
+                let shown = array_value_to_string(array, row).expect("has a text form");
+                array.is_valid(row).then_some(shown)
+            })
             .collect()
     }
 

@@ -26,12 +26,7 @@ use Kind::{Any, Text, Time};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::of(JSON_TO_TEXT, &[Text], Returns::Text, json_to_text),
-    Function::of(
-        JSON_TO,
-        &[Text, Text],
-        Returns::Decided(named_type),
-        json_to,
-    ),
+    Function::of(JSON_TO, &[Text, Any], Returns::Decided(named_type), json_to),
     Function::of(TO_JSON, &[Any], Returns::Json, to_json),
     Function::of(JSON_AS_JSON, &[Text], Returns::Json, |call| call.array(0)),
     Function::of(

@@ -33,7 +33,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::of("to_iso8601", &[Any], Returns::Text, to_iso8601),
     Function::of(
         "from_unixtime",
-        &[Double, Text],
+        &[Double, Any],
         Returns::Decided(in_zone),
         from_unixtime,
     )
@@ -68,13 +68,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ),
     Function::of(
         "at_timezone",
-        &[Time, Text],
+        &[Time, Any],
         Returns::Decided(in_zone),
         at_timezone,
     ),
     Function::of(
         "with_timezone",
-        &[Time, Text],
+        &[Time, Any],
         Returns::Decided(in_zone),
         with_timezone,
     ),

@@ -9,12 +9,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, MapArray, UInt32Array,
-    new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, MapArray, StructArray,
+    UInt32Array, new_null_array,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::{cast, kernels::cmp, take};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 
 use super::call::{Call, Function, Kind, Returns, is_text};
@@ -24,6 +24,12 @@ use Kind::{Any, Integer, Text};
 pub(super) const FUNCTIONS: &[Function] = &[
     ELEMENT_AT,
     Function::of("contains", &[Any, Any], Returns::Boolean, contains),
+    Function::of(
+        "map_entries",
+        &[Any],
+        Returns::Decided(entries_type),
+        map_entries,
+    ),
     Function::of("cardinality", &[Any], Returns::Integer, cardinality),
     Function::of(
         "slice",
@@ -168,6 +174,39 @@ fn array_element(call: &Call, list: &ListArray) -> Result<ArrayRef> {
         places.push(place);
     }
     Ok(take(list.values(), &UInt32Array::from(places), None)?)
+}
+
+/// A list of rows of `key` and `value`, whatever the map calls them.
+fn entries_type(fields: &[FieldRef], _: &[Option<&ScalarValue>]) -> Result<Field> {
+    let map = fields.first().and_then(|f| map_fields(f.data_type()));
+    let Some((key, value)) = map else {
+        return plan_err!("map_entries() takes a map");
+    };
+    let entry = Fields::from(vec![
+        key.as_ref().clone().with_name("key"),
+        value.as_ref().clone().with_name("value"),
+    ]);
+    let data_type = DataType::new_list(DataType::Struct(entry), true);
+    Ok(Field::new("", data_type, true))
+}
+
+fn map_entries(call: &Call) -> Result<ArrayRef> {
+    let array = call.array(0)?;
+    let map = array.as_map();
+    let DataType::List(item) = call.return_type else {
+        return exec_err!("map_entries() gives an array");
+    };
+    let DataType::Struct(fields) = item.data_type() else {
+        return exec_err!("map_entries() gives rows");
+    };
+    let pairs = vec![Arc::clone(map.keys()), Arc::clone(map.values())];
+    let entries = StructArray::try_new(fields.clone(), pairs, None)?;
+    Ok(Arc::new(ListArray::try_new(
+        Arc::clone(item),
+        map.offsets().clone(),
+        Arc::new(entries),
+        map.nulls().cloned(),
+    )?))
 }
 
 fn contains(call: &Call) -> Result<ArrayRef> {
@@ -572,6 +611,19 @@ mod tests {
             some(&[Some("y"), None, Some("z")])
         );
         assert!(join(0, 1).is_err());
+    }
+
+    #[test]
+    fn entries_are_rows() {
+        let got = rows(&call(named(FUNCTIONS, "map_entries"), vec![map()]).expect("no error"));
+        assert_eq!(
+            got,
+            some(&[
+                Some("[{key: a, value: 1}, {key: a, value: 2}]"),
+                None,
+                Some("[{key: b, value: }]")
+            ])
+        );
     }
 
     #[test]

@@ -78,20 +78,24 @@ fn not_select(statement: &Statement) -> Refusal {
 
 /// Looks at a query's own clauses; its parts are looked at by themselves.
 pub(super) fn query(query: &Query) -> Result<(), Refusal> {
-    let place = query.body.span();
+    // Walks the whole query, so only where it is wanted.
+    let place = || query.body.span();
     if !query.locks.is_empty() || query.for_clause.is_some() {
-        return Err(Refusal::new(place, "FOR is not supported after a query"));
+        return Err(Refusal::new(place(), "FOR is not supported after a query"));
     }
     if query.settings.is_some() || query.format_clause.is_some() {
-        return Err(Refusal::new(place, "SETTINGS and FORMAT are not supported"));
+        return Err(Refusal::new(
+            place(),
+            "SETTINGS and FORMAT are not supported",
+        ));
     }
     if !query.pipe_operators.is_empty() {
-        return Err(Refusal::new(place, "`|>` is not supported in SQL"));
+        return Err(Refusal::new(place(), "`|>` is not supported in SQL"));
     }
     if let Some(fetch) = &query.fetch
         && (fetch.percent || fetch.with_ties)
     {
-        return Err(Refusal::new(place, "FETCH FIRST takes a number of rows"));
+        return Err(Refusal::new(place(), "FETCH FIRST takes a number of rows"));
     }
     set_expr(&query.body)
 }

@@ -72,6 +72,8 @@ pub struct TableName {
     /// As typed, without quotes; words of a longer name are joined by dots.
     pub text: String,
     pub span: Span,
+    /// The last word of a longer name: Athena writes `"database"."store"`.
+    pub last_word: String,
 }
 
 /// The moment that `now()` is, in milliseconds since 1970 UTC.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, FieldRef, SchemaRef};
-use datafusion::common::{Result, TableReference, plan_err};
+use datafusion::common::{DataFusionError, Result, TableReference, plan_err};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
@@ -38,7 +38,8 @@ pub struct PlannedSql {
 
 /// Plans a parsed query.
 ///
-/// `tables` finds what stands behind each name after FROM, which is asked once for each.
+/// `tables` finds what stands behind each name after FROM; where it knows none of a name
+/// of several words, it is asked for the last of them.
 ///
 /// **Errors**: DataFusion's, of unknown columns, functions and wrong types; ours are
 /// inside them as [`QueryError`]s.
@@ -51,8 +52,13 @@ pub fn plan(
     let mut sources: HashMap<String, Arc<dyn TableSource>> = HashMap::new();
     for table in &parsed.tables {
         if !sources.contains_key(&table.text) {
-            let source = tables(table)
-                .map_err(|error| datafusion::common::DataFusionError::External(Box::new(error)))?;
+            let source = tables(table).or_else(|error| {
+                let last_word = TableName {
+                    text: table.last_word.clone(),
+                    ..table.clone()
+                };
+                tables(&last_word).map_err(|_| DataFusionError::External(Box::new(error)))
+            })?;
             sources.insert(table.text.clone(), source);
         }
     }

@@ -9,10 +9,10 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, Expr, Function, FunctionArguments, Ident, JoinConstraint,
-    LimitClause, NamedWindowExpr, ObjectName, ObjectNamePart, OneOrManyWithParens, Query, Select,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned, TableAlias, TableFactor,
-    TableWithJoins, Value, ValueWithSpan, VisitMut, VisitorMut, WindowType, With,
+    AccessExpr, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArguments, Ident,
+    JoinConstraint, LimitClause, NamedWindowExpr, ObjectName, ObjectNamePart, OneOrManyWithParens,
+    Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned, TableAlias,
+    TableFactor, TableWithJoins, Value, ValueWithSpan, VisitMut, VisitorMut, WindowType, With,
 };
 use datafusion::sql::sqlparser::tokenizer::Span as TokenSpan;
 use tarn_store::fields;
@@ -157,7 +157,12 @@ impl<'a> Rewriter<'a> {
                         None => text,
                     };
                     *name = ObjectName::from(vec![Ident::with_quote('"', text.clone())]);
+                    let last_word = match parts.len() {
+                        0 | 1 => text.clone(),
+                        _ => parts.last().unwrap_or(&text).clone(),
+                    };
                     self.tables.push(TableName {
+                        last_word,
                         text,
                         span: self.positions.span(place),
                     });
@@ -330,10 +335,13 @@ impl<'a> Rewriter<'a> {
 
     /// The final form of an expression whose parts have theirs.
     fn rewritten(&mut self, expr: &mut Expr) -> Result<(), Box<QueryError>> {
+        // The span of a whole expression is found by a walk, so it is not asked for here.
         let place = match expr {
-            Expr::Cast { .. } | Expr::TypedString(_) | Expr::Like { .. } | Expr::ILike { .. } => {
-                expr.span()
-            }
+            Expr::Cast {
+                data_type: DataType::Custom(name, _),
+                ..
+            } => name.span(),
+            Expr::TypedString(typed) => typed.value.span,
             _ => TokenSpan::empty(),
         };
         let owned = std::mem::replace(expr, Expr::value(Value::Null));
@@ -347,7 +355,6 @@ impl<'a> Rewriter<'a> {
                 data_type,
                 ..
             } => {
-                use datafusion::sql::sqlparser::ast::{CastKind, DataType};
                 let sql_type = match &data_type {
                     DataType::Custom(name, modifiers) if modifiers.is_empty() => {
                         words(name).join(".")
@@ -374,14 +381,14 @@ impl<'a> Rewriter<'a> {
                 pattern,
                 escape_char,
                 ..
-            } => self.like(*expr, *pattern, negated, false, escape_char, place)?,
+            } => self.like(*expr, *pattern, negated, false, escape_char)?,
             Expr::ILike {
                 negated,
                 expr,
                 pattern,
                 escape_char,
                 ..
-            } => self.like(*expr, *pattern, negated, true, escape_char, place)?,
+            } => self.like(*expr, *pattern, negated, true, escape_char)?,
             Expr::InList {
                 expr,
                 list,
@@ -465,7 +472,6 @@ impl<'a> Rewriter<'a> {
         negated: bool,
         case_insensitive: bool,
         escape: Option<ValueWithSpan>,
-        place: TokenSpan,
     ) -> Result<Expr, Box<QueryError>> {
         let escape = match escape.map(|e| (e.value.into_string(), e.span)) {
             None => None,
@@ -473,14 +479,7 @@ impl<'a> Rewriter<'a> {
                 let mut chars = value.as_deref().unwrap_or("").chars();
                 match (chars.next(), chars.next()) {
                     (Some(one), None) => Some(one),
-                    _ => {
-                        let place = if span == TokenSpan::empty() {
-                            place
-                        } else {
-                            span
-                        };
-                        return Err(self.syntax(place, "ESCAPE takes one character"));
-                    }
+                    _ => return Err(self.syntax(span, "ESCAPE takes one character")),
                 }
             }
         };

@@ -17,9 +17,15 @@ use crate::syntax::SyntaxError;
 /// How deep brackets may nest.
 pub(super) const DEPTH_MAX: usize = 64;
 
-/// How many operators may follow one another without brackets; a tree of them is as
-/// deep as there are.
-pub(super) const CHAIN_MAX: usize = 3000;
+/// How deep queries may nest: DataFusion's time to plan doubles with each level of some.
+pub(super) const QUERIES_MAX: usize = 12;
+
+/// How many operators may follow one another without brackets, AND and OR apart: a tree
+/// of them is as deep as there are.
+pub(super) const CHAIN_MAX: usize = 300;
+
+/// How many AND and OR may follow one another. Their trees are made flat.
+pub(super) const CONDITIONS_MAX: usize = 2000;
 
 /// How many queries UNION, EXCEPT and INTERSECT may put together at one level.
 pub(super) const SETS_MAX: usize = 256;
@@ -86,13 +92,62 @@ fn keyword(token: &Token) -> Keyword {
 #[derive(Default)]
 struct Level {
     operators: usize,
+    conditions: usize,
     sets: usize,
+    is_query: bool,
+}
+
+impl Level {
+    fn count(&mut self, token: &Token) {
+        match keyword(token) {
+            Keyword::SELECT => {
+                self.is_query = true;
+                self.operators = 0;
+                self.conditions = 0;
+            }
+            Keyword::FROM | Keyword::WHERE | Keyword::GROUP | Keyword::HAVING | Keyword::ON => {
+                self.operators = 0;
+                self.conditions = 0;
+            }
+            Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT => self.sets += 1,
+            Keyword::AND | Keyword::OR => {
+                self.conditions += 1;
+                self.operators = 0;
+            }
+            Keyword::NOT | Keyword::IS | Keyword::IN | Keyword::LIKE | Keyword::BETWEEN => {
+                self.operators += 1;
+            }
+            _ if *token == Token::Comma => {
+                self.operators = 0;
+                self.conditions = 0;
+            }
+            _ if is_operator(token) => self.operators += 1,
+            _ => {}
+        }
+    }
+
+    /// What there is too much of, and a way around it.
+    fn excess(&self) -> Option<(String, &'static str)> {
+        const LIST: &str = "`x IN (a, b, …)` takes the place of many `x = a OR x = b`";
+        if self.operators > CHAIN_MAX {
+            let reason = format!("more than {CHAIN_MAX} operators follow one another here");
+            return Some((reason, "brackets part them"));
+        }
+        if self.conditions > CONDITIONS_MAX {
+            let reason = format!("more than {CONDITIONS_MAX} conditions follow one another here");
+            return Some((reason, LIST));
+        }
+        if self.sets > SETS_MAX {
+            let reason = format!("more than {SETS_MAX} queries are put together here");
+            return Some((reason, LIST));
+        }
+        None
+    }
 }
 
 fn check_bounds(tokens: &[TokenWithSpan], positions: &Positions) -> Result<(), SyntaxError> {
     let mut levels = vec![Level::default()];
     for token in tokens {
-        let here = || positions.span(token.span);
         let opens = matches!(token.token, Token::LParen | Token::LBracket | Token::LBrace)
             || keyword(&token.token) == Keyword::CASE;
         let closes = matches!(token.token, Token::RParen | Token::RBracket | Token::RBrace)
@@ -101,45 +156,21 @@ fn check_bounds(tokens: &[TokenWithSpan], positions: &Positions) -> Result<(), S
             levels.push(Level::default());
         } else if closes && levels.len() > 1 {
             levels.pop();
+        } else if let Some(level) = levels.last_mut() {
+            level.count(&token.token);
         }
-        if levels.len() > DEPTH_MAX {
-            return Err(SyntaxError::new(
-                here(),
-                format!("the query nests deeper than {DEPTH_MAX} levels here"),
-            )
-            .hint("WITH gives a nested query a name"));
-        }
-        let Some(level) = levels.last_mut().filter(|_| !opens && !closes) else {
-            continue;
+        let queries = levels.iter().filter(|level| level.is_query).count();
+        let excess = if levels.len() > DEPTH_MAX {
+            let reason = format!("the query nests deeper than {DEPTH_MAX} levels here");
+            Some((reason, "WITH gives a nested query a name"))
+        } else if queries > QUERIES_MAX {
+            let reason = format!("queries nest deeper than {QUERIES_MAX} levels here");
+            Some((reason, "WITH gives a nested query a name"))
+        } else {
+            levels.last().and_then(Level::excess)
         };
-        match keyword(&token.token) {
-            Keyword::SELECT | Keyword::FROM | Keyword::WHERE | Keyword::GROUP => {
-                level.operators = 0;
-            }
-            Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT => level.sets += 1,
-            Keyword::AND
-            | Keyword::OR
-            | Keyword::NOT
-            | Keyword::IS
-            | Keyword::IN
-            | Keyword::LIKE
-            | Keyword::BETWEEN => level.operators += 1,
-            _ if token.token == Token::Comma => level.operators = 0,
-            _ if is_operator(&token.token) => level.operators += 1,
-            _ => {}
-        }
-        if level.operators > CHAIN_MAX {
-            return Err(SyntaxError::new(
-                here(),
-                format!("more than {CHAIN_MAX} operators follow one another here"),
-            )
-            .hint("`x IN (a, b, …)` takes the place of many `x = a OR x = b`"));
-        }
-        if level.sets > SETS_MAX {
-            return Err(SyntaxError::new(
-                here(),
-                format!("more than {SETS_MAX} queries are put together here"),
-            ));
+        if let Some((reason, hint)) = excess {
+            return Err(SyntaxError::new(positions.span(token.span), reason).hint(hint));
         }
     }
     Ok(())
@@ -193,8 +224,11 @@ fn name_tables(
             continue;
         }
         match rest.peek().map(|t| &t.token) {
-            Some(Token::Placeholder(text)) if text.starts_with('$') => {
-                let text = text.clone();
+            Some(Token::Placeholder(text)) => {
+                let text = match text.starts_with('$') {
+                    true => text.clone(),
+                    false => format!("{{{{{text}}}}}"),
+                };
                 if let Some(mut token) = rest.next() {
                     token.token = quoted(&text);
                     named.push(token);
@@ -219,15 +253,23 @@ fn name_tables(
     Ok(named)
 }
 
+/// Whether a keyword begins what follows a FROM, so that the name is missing.
 fn is_clause(keyword: Keyword) -> bool {
+    use Keyword::*;
     matches!(
         keyword,
-        Keyword::WHERE
-            | Keyword::GROUP
-            | Keyword::ORDER
-            | Keyword::HAVING
-            | Keyword::LIMIT
-            | Keyword::UNION
+        SELECT
+            | FROM
+            | WHERE
+            | GROUP
+            | ORDER
+            | HAVING
+            | LIMIT
+            | UNION
+            | EXCEPT
+            | INTERSECT
+            | JOIN
+            | ON
     )
 }
 
@@ -393,9 +435,13 @@ mod tests {
         let deep = "(".repeat(DEPTH_MAX + 1);
         assert!(read(&deep).is_err());
         assert!(read(&"CASE ".repeat(DEPTH_MAX + 1)).is_err());
-        let chain = format!("a {}", "OR a ".repeat(CHAIN_MAX + 1));
-        assert!(read(&chain).is_err());
-        assert!(read(&format!("a {}", "+ - a ".repeat(CHAIN_MAX))).is_err());
+        let chain = |n| format!("a {}", "OR a = b ".repeat(n));
+        assert!(read(&chain(CONDITIONS_MAX)).is_ok());
+        assert!(read(&chain(CONDITIONS_MAX + 1)).is_err());
+        assert!(read(&format!("a {}", "+ a ".repeat(CHAIN_MAX + 1))).is_err());
+        let queries = |n| "(SELECT 1 FROM ".repeat(n);
+        assert!(read(&format!("{}x", queries(QUERIES_MAX))).is_ok());
+        assert!(read(&format!("{}x", queries(QUERIES_MAX + 1))).is_err());
         let list = format!("a IN ({})", "1,".repeat(CHAIN_MAX * 2));
         assert!(read(&list).is_ok());
         assert!(read(&"SELECT 1 UNION ALL ".repeat(SETS_MAX)).is_ok());

@@ -15,7 +15,6 @@ use datafusion::common::{
     Column, DFSchema, DataFusionError, NullHandling, Result, TableReference, UnnestOptions,
 };
 use datafusion::functions::core::get_field;
-use datafusion::functions_nested::map_entries::map_entries_udf;
 use datafusion::logical_expr::expr::{Alias, ScalarFunction};
 use datafusion::logical_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
@@ -35,6 +34,17 @@ pub(super) struct UnnestPlanner;
 
 fn refused(code: Code, reason: impl Into<String>) -> DataFusionError {
     DataFusionError::External(Box::new(QueryError::new(code, reason)))
+}
+
+/// The call of a function of ours.
+fn call(name: &str, args: Vec<Expr>) -> Result<Expr> {
+    match functions::by_name(name) {
+        Some(udf) => Ok(Expr::ScalarFunction(ScalarFunction::new_udf(udf, args))),
+        None => Err(refused(
+            Code::Internal,
+            format!("there is no function {name}"),
+        )),
+    }
 }
 
 /// An array to unnest, and the fields of its elements where they are rows.
@@ -81,8 +91,7 @@ impl Array {
                 (expr, item.data_type().clone())
             }
             DataType::Map(entries, _) => {
-                let call = ScalarFunction::new_udf(map_entries_udf(), vec![expr]);
-                let expr = Expr::ScalarFunction(call);
+                let expr = call("map_entries", vec![expr])?;
                 let item = match expr.get_type(schema)? {
                     DataType::List(item) => item.data_type().clone(),
                     _ => entries.data_type().clone(),
@@ -106,13 +115,10 @@ impl Array {
     /// 1, 2, … beside the elements of the others.
     fn ordinals(others: &[Array]) -> Result<Array> {
         let arrays = others.iter().map(|array| array.expr.clone()).collect();
-        match functions::by_name(map_array::ORDINALS) {
-            Some(udf) => Ok(Array {
-                expr: Expr::ScalarFunction(ScalarFunction::new_udf(udf, arrays)),
-                fields: None,
-            }),
-            None => Err(refused(Code::Internal, "ordinals are not registered")),
-        }
+        Ok(Array {
+            expr: call(map_array::ORDINALS, arrays)?,
+            fields: None,
+        })
     }
 
     fn columns(&self) -> usize {
