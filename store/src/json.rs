@@ -56,6 +56,43 @@ impl<'a> Json<'a> {
         Ok(value)
     }
 
+    /// Reads one object, but of its members only those that are wanted: the
+    /// others are passed over, which costs a fraction of reading them. What is
+    /// no object is read whole.
+    pub fn parse_members(
+        bytes: &'a [u8],
+        is_wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Self, JsonError> {
+        let text = std::str::from_utf8(bytes).map_err(|e| JsonError::NotUtf8 {
+            offset: e.valid_up_to(),
+        })?;
+        let mut reader = Jiter::new(bytes);
+        let peek = reader.peek().map_err(|e| syntax(&e))?;
+        if peek != Peek::Object {
+            return Self::parse(bytes);
+        }
+        let start = reader.current_index();
+        let mut members = Vec::new();
+        let first = reader.known_object().map_err(|e| syntax(&e))?;
+        let mut key = first.map(|key| borrowed(text, key));
+        while let Some(name) = key {
+            let peek = reader.peek().map_err(|e| syntax(&e))?;
+            if is_wanted(&name) {
+                members.push((name, read(&mut reader, peek, text, 1)?));
+            } else {
+                reader.known_skip(peek).map_err(|e| syntax(&e))?;
+            }
+            let next = reader.next_key().map_err(|e| syntax(&e))?;
+            key = next.map(|key| borrowed(text, key));
+        }
+        let raw = text.get(start..reader.current_index()).unwrap_or_default();
+        reader.finish().map_err(|e| syntax(&e))?;
+        Ok(Json {
+            raw,
+            kind: Kind::Object(members),
+        })
+    }
+
     /// The member of an object; of a repeated key the last, as JSON readers
     /// commonly take it (RFC 8259 §4).
     pub fn get(&self, key: &str) -> Option<&Json<'a>> {
@@ -193,6 +230,20 @@ mod tests {
             members[0].1.get("big").and_then(Json::text),
             Some("123456789012345678901234567890")
         );
+    }
+
+    #[test]
+    fn wanted_members_are_as_in_the_whole() {
+        let record = br#" {"a": {"x": [1, "\u00e9"]}, "b": [{}], "a": 2, "c": null, "\u0062": 3} "#;
+        let whole = Json::parse(record).expect("valid");
+        let part = Json::parse_members(record, &|key| key == "a" || key == "b").expect("valid");
+        assert_eq!(part.raw, whole.raw);
+        for key in ["a", "b"] {
+            assert_eq!(part.get(key).map(|v| v.raw), whole.get(key).map(|v| v.raw));
+        }
+        assert!(part.get("c").is_none() && part.members().count() == 2);
+        assert!(Json::parse_members(b"{\"a\": 1", &|_| false).is_err());
+        assert!(Json::parse_members(b"{\"a\": tru}", &|_| false).is_err());
     }
 
     #[test]

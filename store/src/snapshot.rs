@@ -185,6 +185,26 @@ impl Snapshot {
     pub(crate) fn db(&self) -> &Db {
         &self.db
     }
+
+    /// This snapshot as another process would hold it: nothing is open.
+    #[cfg(test)]
+    pub(crate) fn with_closed_splits(&self) -> Self {
+        let cache = Arc::new(SplitCache::default());
+        let close = |handle: &SplitHandle| SplitHandle {
+            entry: Arc::clone(&handle.entry),
+            slot: cache.slot(&self.splits_folder, handle.entry.id),
+        };
+        Self {
+            db: Arc::clone(&self.db),
+            splits_folder: self.splits_folder.clone(),
+            splits: self.splits.iter().map(close).collect(),
+            stores: self.stores.clone(),
+            uncovered: self.uncovered.clone(),
+            tails: self.tails.clone(),
+            batches: Mutex::new(HashMap::new()),
+            cache,
+        }
+    }
 }
 
 fn read_tails(db: &Db) -> Result<HashMap<StoreId, Vec<PushedEvent>>, KvError> {

@@ -56,9 +56,20 @@ impl Marks {
         set_of_ranks(optional, rows, range).and(within)
     }
 
-    /// Whether the document has a value.
-    pub fn has(&self, doc: u32) -> bool {
-        self.0.has_value(doc)
+    /// How many documents out of `within` have a value.
+    pub fn count(&self, within: &DocSet) -> usize {
+        let optional = match &self.0 {
+            ColumnIndex::Optional(index) => index,
+            ColumnIndex::Multivalued(MultiValueIndex::MultiValueIndexV2(index)) => {
+                &index.optional_index
+            }
+            _ => return self.documents(within).len(),
+        };
+        if !within.is_all() {
+            return self.documents(within).len();
+        }
+        let range = within.range();
+        (optional.rank(range.end) - optional.rank(range.start)) as usize
     }
 }
 
@@ -431,6 +442,7 @@ mod tests {
                         found.iter().collect::<Vec<_>>(),
                         wanted(&|values| !values.is_empty())
                     );
+                    assert_eq!(column.marks().count(&within), found.len());
                     let docs: Vec<u32> = within.iter().collect();
                     let mut seen = vec![Vec::new(); docs.len()];
                     column.visit(&docs, |i, value| seen[i].push(value));

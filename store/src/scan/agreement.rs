@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -15,6 +16,8 @@ use crate::catalog::{BatchEntry, SourceEntry, SplitEntry};
 use crate::event::EventHeader;
 use crate::fields;
 use crate::index::cache::SplitCache;
+use crate::index::merge::stack;
+use crate::index::reader::SplitReader;
 use crate::index::writer::{Document, SplitBuilder};
 use crate::json::Json;
 use crate::kv::columns::Column;
@@ -309,6 +312,8 @@ fn columns(random: &mut Random) -> Vec<ScanColumn> {
 enum Layout {
     OneSorted,
     ThreeUnsorted,
+    /// Two splits merged into one, and one more.
+    Stacked,
 }
 
 /// Batches of events in a store, each whole in a split but the last, which has
@@ -391,7 +396,7 @@ fn world(random: &mut Random, layout: Layout, folder: &std::path::Path) -> Arc<S
             all.sort();
             vec![all]
         }
-        Layout::ThreeUnsorted => of_batches
+        Layout::ThreeUnsorted | Layout::Stacked => of_batches
             .into_iter()
             .map(|mut events| {
                 events.rotate_left(40);
@@ -399,20 +404,54 @@ fn world(random: &mut Random, layout: Layout, folder: &std::path::Path) -> Arc<S
             })
             .collect(),
     };
+    let mut splits = Vec::new();
     for (id, events) in groups.into_iter().enumerate() {
-        put_split(&mut changes, folder, id as u64, &events);
+        splits.push(split(folder, id as u64, &events));
+    }
+    if layout == Layout::Stacked {
+        let inputs: Vec<SplitEntry> = splits.drain(..2).collect();
+        splits.push(stacked(folder, 99, &inputs));
+    }
+    for split in &splits {
+        changes.put_entry(Column::Splits, split.id.to_be_bytes(), split);
     }
     db.write(changes).expect("written");
     let snapshot = Snapshot::load(Arc::new(db), folder, Arc::new(SplitCache::default()));
     Arc::new(snapshot.expect("loaded"))
 }
 
-fn put_split(
-    changes: &mut Changes,
-    folder: &std::path::Path,
-    id: u64,
-    events: &[(EventKey, String)],
-) {
+/// Two splits as a merge makes them one.
+fn stacked(folder: &std::path::Path, id: u64, inputs: &[SplitEntry]) -> SplitEntry {
+    let path = |id: u64| folder.join(SplitEntry::file_name(id));
+    let readers: Vec<_> = inputs
+        .iter()
+        .map(|input| Arc::new(SplitReader::open(&path(input.id)).expect("opened")))
+        .collect();
+    let bytes = stack(&readers, &path(id)).expect("merged");
+    let [a, b] = inputs else { panic!("two splits") };
+    let mut both = a.clone();
+    for (sum, more) in [
+        (&mut both.accounts, &b.accounts),
+        (&mut both.regions, &b.regions),
+    ] {
+        for (key, n) in more {
+            *sum.entry(key.clone()).or_default() += n;
+        }
+    }
+    both.dead.extend(b.dead.iter().map(|doc| doc + a.n_docs));
+    both.batches.extend(&b.batches);
+    SplitEntry {
+        id,
+        n_docs: a.n_docs + b.n_docs,
+        bytes,
+        time_min_ms: a.time_min_ms.min(b.time_min_ms),
+        time_max_ms: a.time_max_ms.max(b.time_max_ms),
+        sorted: false,
+        ..both
+    }
+}
+
+fn split(folder: &std::path::Path, id: u64, events: &[(EventKey, String)]) -> SplitEntry {
     let path = folder.join(SplitEntry::file_name(id));
     let mut builder = SplitBuilder::new(&path, 16 << 20).expect("begun");
     let mut dead = Vec::new();
@@ -437,7 +476,7 @@ fn put_split(
             .expect("added");
     }
     let built = builder.finish().expect("written");
-    let entry = SplitEntry {
+    SplitEntry {
         id,
         store: STORE,
         version: 1,
@@ -450,8 +489,7 @@ fn put_split(
         regions: built.regions,
         dead,
         batches: batches.into_iter().collect(),
-    };
-    changes.put_entry(Column::Splits, id.to_be_bytes(), &entry);
+    }
 }
 
 /// The rows as text, and their number; sorted where the order is open.
@@ -577,6 +615,86 @@ fn unsorted_splits_agree_with_the_plain_path() {
     for seed in 1..4 {
         agree(Layout::ThreeUnsorted, seed);
     }
+}
+
+#[test]
+fn merged_splits_agree_with_the_plain_path() {
+    for seed in 1..4 {
+        agree(Layout::Stacked, seed);
+    }
+}
+
+#[test]
+fn limits_stop_early_and_cancelling_ends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut random = Random(5);
+    let snapshot = world(&mut random, Layout::OneSorted, folder.path());
+    let mut request = request(&mut random);
+    request.scope = AccountScope::All;
+    request.time = TimeRange::ALL;
+    request.predicate = Predicate::True;
+    request.columns = vec![ScanColumn {
+        name: "time".into(),
+        source: ColumnSource::Timestamp(Field::Time),
+    }];
+    (request.order, request.limit, request.partitions) = (None, Some(30), 3);
+    assert_eq!(rows(&snapshot, &request).len(), 3 * 30, "so many from each");
+
+    request.order = Some(TimeOrder::NewestFirst);
+    let statistics: Arc<ScanStatistics> = Arc::default();
+    let scan = snapshot
+        .scan(&request, Arc::clone(&statistics), Cancel::default())
+        .expect("planned");
+    let mut n_rows = 0;
+    let mut count = |batch: RecordBatch| {
+        n_rows += batch.num_rows();
+        ControlFlow::Continue(())
+    };
+    scan.partitions[0].run(&mut count).expect("run");
+    assert_eq!(n_rows, 30);
+    let scanned = statistics.events_scanned.load(Ordering::Relaxed);
+    assert!(
+        scanned < 400,
+        "{scanned} events of the split and of what is in none"
+    );
+
+    let cancel = Cancel::default();
+    let scan = snapshot
+        .scan(&request, Arc::default(), cancel.clone())
+        .expect("planned");
+    cancel.cancel();
+    let ended = scan.partitions[0].run(&mut |_| ControlFlow::Continue(()));
+    assert!(matches!(ended, Err(ScanError::Cancelled)));
+}
+
+#[test]
+fn a_split_that_was_merged_away_is_found_in_its_successor() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut random = Random(6);
+    let snapshot = world(&mut random, Layout::ThreeUnsorted, folder.path());
+    let mut request = request(&mut random);
+    (request.predicate, request.order, request.limit) = (Predicate::True, None, None);
+    let before = rows(&snapshot, &request);
+    let fresh = Arc::new(snapshot.refreshed().expect("loaded"));
+    drop(snapshot);
+
+    let inputs: Vec<SplitEntry> = fresh.splits()[..2]
+        .iter()
+        .map(|handle| SplitEntry::clone(&handle.entry))
+        .collect();
+    let mut changes = Changes::default();
+    for input in &inputs {
+        changes.delete(Column::Splits, input.id.to_be_bytes());
+    }
+    let output = stacked(folder.path(), 99, &inputs);
+    changes.put_entry(Column::Splits, output.id.to_be_bytes(), &output);
+    fresh.db().write(changes).expect("written");
+    let reopened = Arc::new(fresh.with_closed_splits());
+    for input in &inputs {
+        let path = folder.path().join(SplitEntry::file_name(input.id));
+        std::fs::remove_file(path).expect("removed");
+    }
+    assert_eq!(rows(&reopened, &request), before);
 }
 
 #[test]

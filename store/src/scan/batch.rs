@@ -77,9 +77,10 @@ impl Rows<'_> {
                 *slot = Some(record);
             }
         }
+        let members = &self.shared.column_members;
         let records = records
             .into_iter()
-            .map(|record| record.map(StoredRecord::read).transpose())
+            .map(|record| record.map(|r| r.read_members(members)).transpose())
             .collect::<Result<Vec<_>, _>>()?;
         let records: Vec<Option<&Record<'_>>> = records.iter().map(Option::as_ref).collect();
         let arrays = columns

@@ -14,6 +14,7 @@ use super::request::{AccountScope, Cancel, ScanRequest, StoreId, TimeRange};
 use super::run::Shared;
 use super::unit::SplitUnit;
 use crate::event::identity_hash;
+use crate::index::docset::DocSet;
 use crate::index::layout;
 use crate::index::leaves::{self, Leaf, Sink};
 use crate::json::Json;
@@ -64,7 +65,7 @@ impl Snapshot {
         let cancel = Cancel::default();
         for handle in self.splits_of(store) {
             let unit = SplitUnit::new(Arc::clone(&handle.entry), handle.slot.open()?);
-            let visible = unit.visible(0..unit.split.n_docs(), &request, &cancel)?;
+            let visible = unit.visible(0..unit.split.n_docs(), &TimeRange::ALL, scope, &cancel)?;
             if visible.is_empty() {
                 continue;
             }
@@ -79,19 +80,36 @@ impl Snapshot {
             add(&mut fields, EVENT_TIME, TEXT, visible.len() as u64);
             columns.remove(EVENT_TIME);
             for (path, names) in columns {
-                let mut having = crate::index::docset::DocSet::none(visible.range());
                 let mut kinds = Kinds::default();
+                let mut n_events = 0;
+                let mut first = None;
+                let mut having: Option<DocSet> = None;
                 for name in names {
                     let Some(marks) = unit.split.marks(&name)? else {
                         continue;
                     };
-                    let of_column = marks.documents(&visible);
-                    if !of_column.is_empty() {
-                        kinds.note(&name);
-                        having = having.or(&of_column);
+                    let n = marks.count(&visible);
+                    if n == 0 {
+                        continue;
                     }
+                    kinds.note(&name);
+                    // One column is all that most fields have: only where
+                    // there are more, the same events have to be found out.
+                    if n_events == 0 {
+                        n_events = n;
+                        first = Some(marks);
+                        continue;
+                    }
+                    let both = match (having.take(), first.take()) {
+                        (Some(having), _) => having,
+                        (None, Some(first)) => first.documents(&visible),
+                        (None, None) => DocSet::none(visible.range()),
+                    };
+                    let both = both.or(&marks.documents(&visible));
+                    n_events = both.len();
+                    having = Some(both);
                 }
-                add(&mut fields, &path, kinds, having.len() as u64);
+                add(&mut fields, &path, kinds, n_events as u64);
             }
         }
         self.observe_unindexed(request, &mut fields)?;
@@ -127,12 +145,8 @@ impl Snapshot {
             with_tail: true,
         };
         let shared = Shared {
-            snapshot: Arc::clone(self),
-            schema: request.schema(),
-            request,
-            statistics: Arc::default(),
-            cancel: Cancel::default(),
             records: self.records(),
+            ..Shared::new(Arc::clone(self), request, Arc::default(), Cancel::default())
         };
         unit.for_each_match(&shared, &mut |record| {
             visit(record)?;
@@ -163,7 +177,7 @@ impl Snapshot {
             }
             let unit = SplitUnit::new(Arc::clone(&handle.entry), split);
             let range = 0..unit.split.n_docs();
-            let visible = unit.visible(range.clone(), &request, &cancel)?;
+            let visible = unit.visible(range, &TimeRange::ALL, scope, &cancel)?;
             let docs: Vec<u32> = docs.into_iter().filter(|d| visible.contains(*d)).collect();
             found.extend(records.fetch(unit.event_keys(&docs)?)?);
         }

@@ -15,6 +15,7 @@ mod event_time;
 mod fields;
 mod full;
 mod materialise;
+mod members;
 mod ordered;
 mod plan;
 pub mod predicate;

@@ -1,8 +1,8 @@
 //! Rows in the order of time: a merge of splits that opens each no sooner than
 //! its newest (or oldest) event is due, and stops when there are enough rows.
 //!
-//! A split whose documents are in order is asked from the due end in windows
-//! that double, so "the newest 100" touches a corner of one split.
+//! A split is asked from the due end in windows that double, so "the newest
+//! 100" touches a corner of one split.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -16,16 +16,16 @@ use super::batch::{Rows, reads_records};
 use super::error::ScanError;
 use super::full::{self, PlainUnit};
 use super::record::{PUSHED_BATCH, StoredRecord};
-use super::request::{ScanStatistics, TimeOrder};
+use super::request::{ScanStatistics, TimeOrder, TimeRange};
 use super::run::{Emit, Shared, check};
 use super::unit::SplitUnit;
 use crate::index::docset::DocSet;
 use crate::kv::keys::EventKey;
 
-/// Documents of the first window.
-const WINDOW_DOCS: u32 = 16 << 10;
+/// Documents of the first window. Few in unit tests, whose splits are small.
+const WINDOW_DOCS: u64 = if cfg!(test) { 32 } else { 16 << 10 };
 /// Documents that are decided on records at a time.
-const CHECK_DOCS: usize = 512;
+const CHECK_DOCS: usize = if cfg!(test) { 16 } else { 512 };
 /// Rows of a batch whose records are read.
 const ROWS_WITH_RECORDS: usize = 256;
 
@@ -272,9 +272,9 @@ impl Source<'_> {
 struct SplitRows<'s> {
     unit: &'s SplitUnit,
     order: Order,
-    /// Documents that were not asked about yet.
-    left: Option<Range<u32>>,
-    window_docs: u32,
+    left: Left,
+    /// About how many documents the next window has.
+    window_docs: u64,
     /// Documents that may match, in order, not decided yet.
     candidates: VecDeque<u32>,
     must: DocSet,
@@ -284,20 +284,30 @@ struct SplitRows<'s> {
     bound: i64,
 }
 
+/// What was not asked about yet.
+enum Left {
+    /// Everything.
+    All,
+    /// Of a split whose documents are in order of time: these.
+    Documents(Range<u32>),
+    /// Of any other: those of these times.
+    Times(TimeRange),
+}
+
 impl<'s> SplitRows<'s> {
     fn new(shared: &Shared, unit: &'s SplitUnit, order: Order) -> Self {
-        let (time, entry) = (&shared.request.time, &unit.entry);
+        let time = unit.entry.time().and(&shared.request.time);
         let bound = match order.0 {
-            TimeOrder::OldestFirst => entry.time_min_ms.max(time.start_ms),
-            TimeOrder::NewestFirst => entry.time_max_ms.min(time.end_ms.saturating_sub(1)),
+            TimeOrder::OldestFirst => time.start_ms,
+            TimeOrder::NewestFirst => time.end_ms.saturating_sub(1),
         };
         Self {
             unit,
             order,
-            left: None,
-            window_docs: match (shared.request.limit, entry.sorted) {
-                (Some(_), true) => WINDOW_DOCS,
-                _ => u32::MAX,
+            left: Left::All,
+            window_docs: match shared.request.limit {
+                Some(_) => WINDOW_DOCS,
+                None => u64::from(u32::MAX),
             },
             candidates: VecDeque::new(),
             must: DocSet::none(0..0),
@@ -315,7 +325,12 @@ impl<'s> SplitRows<'s> {
     }
 
     fn is_at_end(&self) -> bool {
-        self.candidates.is_empty() && self.left.as_ref().is_some_and(Range::is_empty)
+        let is_all_asked = match &self.left {
+            Left::All => false,
+            Left::Documents(range) => range.is_empty(),
+            Left::Times(range) => range.is_empty(),
+        };
+        is_all_asked && self.candidates.is_empty()
     }
 
     fn look(&mut self, shared: &Shared) -> Result<bool, ScanError> {
@@ -332,50 +347,106 @@ impl<'s> SplitRows<'s> {
 
     /// Asks about the next documents.
     fn next_window(&mut self, shared: &Shared) -> Result<(), ScanError> {
-        let left = match self.left.take() {
-            Some(left) => left,
-            None => self.unit.documents(&shared.request)?,
+        let request = &shared.request;
+        let (docs, time) = match std::mem::replace(&mut self.left, Left::All) {
+            Left::All if self.unit.entry.sorted => {
+                self.window_of_documents(self.unit.documents(&request.time)?)
+            }
+            Left::All => self.window_of_times(self.unit.entry.time().and(&request.time)),
+            Left::Documents(left) => self.window_of_documents(left),
+            Left::Times(left) => self.window_of_times(left),
         };
-        let n = self.window_docs.min(left.len() as u32);
         self.window_docs = self.window_docs.saturating_mul(2);
-        let (window, rest) = match self.order.0 {
-            TimeOrder::OldestFirst => (left.start..left.start + n, left.start + n..left.end),
-            TimeOrder::NewestFirst => (left.end - n..left.end, left.start..left.end - n),
-        };
-        self.left = Some(rest);
-        let last = match self.order.0 {
-            TimeOrder::OldestFirst => window.clone().next_back(),
-            TimeOrder::NewestFirst => window.clone().next(),
-        };
-        let visible = self.unit.visible(window, &shared.request, &shared.cancel)?;
+        let time = time.and(&request.time);
+        let visible = self
+            .unit
+            .visible(docs, &time, &request.scope, &shared.cancel)?;
         ScanStatistics::add(&shared.statistics.events_scanned, visible.len() as u64);
         let bounds = self
             .unit
-            .bounds(&shared.request.predicate, &visible, &shared.cancel)?;
+            .bounds(&request.predicate, &visible, &shared.cancel)?;
+        self.must = bounds.must;
         let mut candidates: Vec<u32> = bounds.may.iter().collect();
-        let keys = self.unit.split.keys()?;
-        if self.unit.entry.sorted {
-            if let (true, Some(last)) = (candidates.is_empty(), last) {
-                self.bound = keys.time.value(last);
-            }
-        } else {
-            candidates.sort_by_cached_key(|doc| {
-                (
-                    keys.time.value(*doc),
-                    keys.account_rank(*doc),
-                    keys.batch.value(*doc),
-                    keys.ordinal.value(*doc),
-                )
-            });
+        let n_wanted = request.limit.unwrap_or(usize::MAX);
+        self.unit.expect_rows(candidates.len().min(n_wanted));
+        if !self.unit.entry.sorted {
+            candidates = self.in_order_of_time(candidates)?;
         }
         if self.order.0 == TimeOrder::NewestFirst {
             candidates.reverse();
         }
-        let n_wanted = shared.request.limit.unwrap_or(usize::MAX);
-        self.unit.expect_rows(candidates.len().min(n_wanted));
+        self.bound = match (candidates.first(), &self.left, self.order.0) {
+            (Some(doc), _, _) => self.unit.split.keys()?.time.value(*doc),
+            (None, Left::Times(rest), TimeOrder::OldestFirst) => rest.start_ms,
+            (None, Left::Times(rest), TimeOrder::NewestFirst) => rest.end_ms.saturating_sub(1),
+            (None, Left::Documents(rest), order) => {
+                let next = match order {
+                    TimeOrder::OldestFirst => rest.clone().next(),
+                    TimeOrder::NewestFirst => rest.clone().next_back(),
+                };
+                let keys = self.unit.split.keys()?;
+                next.map_or(self.bound, |doc| keys.time.value(doc))
+            }
+            (None, Left::All, _) => self.bound,
+        };
         self.candidates = candidates.into();
-        self.must = bounds.must;
         Ok(())
+    }
+
+    /// The due end of these documents; the rest is left.
+    fn window_of_documents(&mut self, left: Range<u32>) -> (Range<u32>, TimeRange) {
+        let n = self.window_docs.min(left.len() as u64) as u32;
+        let (window, rest) = match self.order.0 {
+            TimeOrder::OldestFirst => (left.start..left.start + n, left.start + n..left.end),
+            TimeOrder::NewestFirst => (left.end - n..left.end, left.start..left.end - n),
+        };
+        self.left = Left::Documents(rest);
+        (window, TimeRange::ALL)
+    }
+
+    /// The due end of these times, as long as should hold the documents of a
+    /// window; the rest is left.
+    fn window_of_times(&mut self, left: TimeRange) -> (Range<u32>, TimeRange) {
+        let docs = 0..self.unit.split.n_docs();
+        let whole = self.unit.entry.time();
+        let n_ms = whole.end_ms.saturating_sub(whole.start_ms).max(1) as u64;
+        let share = n_ms / (u64::from(docs.end) / self.window_docs).max(1);
+        let length = share.clamp(1, i64::MAX as u64) as i64;
+        let (start_ms, end_ms) = (left.start_ms, left.end_ms);
+        let cut_ms = match self.order.0 {
+            TimeOrder::OldestFirst => start_ms.saturating_add(length).min(end_ms),
+            TimeOrder::NewestFirst => end_ms.saturating_sub(length).max(start_ms),
+        };
+        let before = TimeRange {
+            start_ms,
+            end_ms: cut_ms,
+        };
+        let after = TimeRange {
+            start_ms: cut_ms,
+            end_ms,
+        };
+        let (window, rest) = match self.order.0 {
+            TimeOrder::OldestFirst => (before, after),
+            TimeOrder::NewestFirst => (after, before),
+        };
+        self.left = Left::Times(rest);
+        (docs, window)
+    }
+
+    fn in_order_of_time(&self, docs: Vec<u32>) -> Result<Vec<u32>, ScanError> {
+        let keys = self.unit.split.keys()?;
+        let mut sorted: Vec<_> = docs
+            .into_iter()
+            .map(|doc| {
+                let (time, batch) = (keys.time.value(doc), keys.batch.value(doc));
+                (
+                    (time, keys.account_rank(doc), batch, keys.ordinal.value(doc)),
+                    doc,
+                )
+            })
+            .collect();
+        sorted.sort_unstable();
+        Ok(sorted.into_iter().map(|(_, doc)| doc).collect())
     }
 
     /// Decides the next candidates.

@@ -9,7 +9,6 @@ use hashbrown::HashSet;
 use super::error::ScanError;
 use super::full::PlainUnit;
 use super::prune::{Pruned, pruned};
-use super::record::{Records, asks_for_source};
 use super::request::{Access, AccountScope, Cancel, ScanRequest, ScanStatistics, TimeRange};
 use super::run::{Piece, Scan, ScanPartition, Shared, Work};
 use super::unit::SplitUnit;
@@ -17,8 +16,9 @@ use crate::catalog::SplitEntry;
 use crate::scan::predicate::Predicate;
 use crate::snapshot::Snapshot;
 
-/// A part of a scan is worth a thread from so many documents on.
-const PART_DOCS: u64 = 32 << 10;
+/// A part of a scan is worth a thread from so many documents on. Few in unit
+/// tests, whose splits are small.
+const PART_DOCS: u64 = if cfg!(test) { 64 } else { 32 << 10 };
 /// Snapshots that are tried until one holds still.
 const ATTEMPTS: usize = 5;
 
@@ -83,19 +83,12 @@ fn plan(
             plain(snapshot, request, &mut description),
         ),
     };
-    let schema = request.schema();
-    let shared = Arc::new(Shared {
-        records: Records::new(
-            Arc::clone(snapshot),
-            Arc::clone(statistics),
-            asks_for_source(request),
-        ),
-        snapshot: Arc::clone(snapshot),
-        request: request.clone(),
-        schema: Arc::clone(&schema),
-        statistics: Arc::clone(statistics),
-        cancel: cancel.clone(),
-    });
+    let shared = Arc::new(Shared::new(
+        Arc::clone(snapshot),
+        request.clone(),
+        Arc::clone(statistics),
+        cancel.clone(),
+    ));
     let plain = plain.map(Arc::new);
     let work = match request.order {
         Some(order) => {
@@ -106,7 +99,7 @@ fn plan(
     };
     description.push(format!("partitions: {}", work.len()));
     Ok(Scan {
-        schema,
+        schema: Arc::clone(&shared.schema),
         partitions: work
             .into_iter()
             .map(|work| ScanPartition {

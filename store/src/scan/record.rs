@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 use super::error::ScanError;
+use super::members::Members;
 use super::predicate::{Event, Field, Predicate};
 use super::request::{ColumnSource, ScanRequest, ScanStatistics};
 use crate::catalog::SourceEntry;
@@ -41,7 +42,18 @@ pub(crate) struct Record<'r> {
 
 impl StoredRecord {
     pub(crate) fn read(&self) -> Result<Record<'_>, ScanError> {
-        let json = Json::parse(&self.record).map_err(|e| ScanError::Corrupt {
+        self.read_members(&Members::All)
+    }
+
+    /// Reads these members of the record and passes over the others.
+    pub(crate) fn read_members(&self, members: &Members) -> Result<Record<'_>, ScanError> {
+        let json = match members {
+            Members::All => Json::parse(&self.record),
+            Members::Only(keys) => {
+                Json::parse_members(&self.record, &|key: &str| keys.contains(key))
+            }
+        };
+        let json = json.map_err(|e| ScanError::Corrupt {
             place: place(&self.key),
             reason: e.to_string(),
         })?;
@@ -106,8 +118,8 @@ impl Records {
     /// The records of the first of these keys, in their order: of all, or of as
     /// many as are enough memory for a chunk of work. At least one.
     pub fn fetch_some(&self, keys: Vec<EventKey>) -> Result<Vec<StoredRecord>, ScanError> {
-        const GROUP: usize = 64;
-        const CHUNK_BYTES: usize = 16 << 20;
+        const GROUP: usize = if cfg!(test) { 8 } else { 64 };
+        const CHUNK_BYTES: usize = if cfg!(test) { 8 << 10 } else { 16 << 20 };
         let mut fetched = Vec::with_capacity(keys.len());
         let mut n_bytes = 0;
         let mut keys = keys.into_iter().peekable();

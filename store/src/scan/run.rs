@@ -10,8 +10,9 @@ use super::batch::{Rows, reads_records};
 use super::error::ScanError;
 use super::evaluate::Bounds;
 use super::full::PlainUnit;
+use super::members::Members;
 use super::ordered;
-use super::record::{Records, StoredRecord};
+use super::record::{Records, StoredRecord, asks_for_source};
 use super::request::{Cancel, ScanRequest, ScanStatistics};
 use super::unit::SplitUnit;
 use crate::index::docset::DocSet;
@@ -28,6 +29,29 @@ pub(crate) struct Shared {
     pub statistics: Arc<ScanStatistics>,
     pub cancel: Cancel,
     pub records: Records,
+    pub predicate_members: Members,
+    pub column_members: Members,
+}
+
+impl Shared {
+    pub fn new(
+        snapshot: Arc<Snapshot>,
+        request: ScanRequest,
+        statistics: Arc<ScanStatistics>,
+        cancel: Cancel,
+    ) -> Self {
+        let with_source = asks_for_source(&request);
+        Self {
+            schema: request.schema(),
+            predicate_members: Members::of_predicate(&request.predicate),
+            column_members: Members::of_columns(&request.columns),
+            records: Records::new(Arc::clone(&snapshot), Arc::clone(&statistics), with_source),
+            snapshot,
+            request,
+            statistics,
+            cancel,
+        }
+    }
 }
 
 /// A part of a split: of its documents in range those between two shares.
@@ -104,7 +128,7 @@ impl ScanPartition {
 
 impl Piece {
     fn documents(&self, request: &ScanRequest) -> Result<Range<u32>, ScanError> {
-        let all = self.unit.documents(request)?;
+        let all = self.unit.documents(&request.time)?;
         let n = all.len() as u64;
         let cut = |share: u64| all.start + (n * share / self.of.max(1)) as u32;
         Ok(cut(self.from)..cut(self.to))
@@ -119,7 +143,9 @@ impl Piece {
     ) -> Result<(usize, ControlFlow<()>), ScanError> {
         let request = &shared.request;
         let range = self.documents(request)?;
-        let visible = self.unit.visible(range, request, &shared.cancel)?;
+        let visible = self
+            .unit
+            .visible(range, &request.time, &request.scope, &shared.cancel)?;
         ScanStatistics::add(&shared.statistics.events_scanned, visible.len() as u64);
         let bounds = self
             .unit
@@ -255,7 +281,11 @@ pub(crate) fn check(
                 n_done,
             });
         };
-        if shared.request.predicate.matches(&record.read()?) {
+        if shared
+            .request
+            .predicate
+            .matches(&record.read_members(&shared.predicate_members)?)
+        {
             matching.push(doc);
             records.push((doc, record));
         }

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use super::error::ScanError;
 use super::evaluate::{Bounds, Evaluator, PassingOrds};
 use super::predicate::{Field, FieldTest, Matcher, Predicate};
-use super::request::{AccountScope, Cancel, ScanRequest};
+use super::request::{AccountScope, Cancel, TimeRange};
 use crate::catalog::SplitEntry;
 use crate::index::columns::TextColumn;
 use crate::index::dictionary::Texts;
@@ -41,11 +41,11 @@ impl SplitUnit {
         }
     }
 
-    /// The documents that can be in the request's time range: found by halving
-    /// where the documents are in order of time.
-    pub fn documents(&self, request: &ScanRequest) -> Result<Range<u32>, ScanError> {
+    /// The documents that can be in the time range: found by halving where the
+    /// documents are in order of time.
+    pub fn documents(&self, range: &TimeRange) -> Result<Range<u32>, ScanError> {
         let all = 0..self.split.n_docs();
-        if !self.entry.sorted || self.is_inside_time(request) {
+        if !self.entry.sorted || self.is_inside(range) {
             return Ok(all);
         }
         let time = &self.split.keys()?.time;
@@ -61,30 +61,30 @@ impl SplitUnit {
             }
             low
         };
-        let start = first_from(request.time.start_ms);
-        Ok(start..first_from(request.time.end_ms).max(start))
+        let start = first_from(range.start_ms);
+        Ok(start..first_from(range.end_ms).max(start))
     }
 
-    fn is_inside_time(&self, request: &ScanRequest) -> bool {
-        request.time.start_ms <= self.entry.time_min_ms
-            && self.entry.time_max_ms < request.time.end_ms
+    fn is_inside(&self, range: &TimeRange) -> bool {
+        range.start_ms <= self.entry.time_min_ms && self.entry.time_max_ms < range.end_ms
     }
 
-    /// The documents of the range that the request may be shown: not dead, in
-    /// its time range and scope.
+    /// The documents of the range that may be shown: not dead, in time and in
+    /// scope. `range` was told by [`Self::documents`] for these times.
     pub fn visible(
         &self,
         range: Range<u32>,
-        request: &ScanRequest,
+        time: &TimeRange,
+        scope: &AccountScope,
         cancel: &Cancel,
     ) -> Result<DocSet, ScanError> {
         let dead = DocSet::from_sorted(range.clone(), &self.entry.dead);
         let mut visible = DocSet::all(range).minus(&dead);
-        if !self.entry.sorted && !self.is_inside_time(request) {
-            let time = &self.split.keys()?.time;
-            visible = time.documents(&visible, |time_ms| request.time.holds(time_ms));
+        if !self.entry.sorted && !self.is_inside(time) {
+            let times = &self.split.keys()?.time;
+            visible = times.documents(&visible, |time_ms| time.holds(time_ms));
         }
-        if let AccountScope::Only(accounts) = &request.scope {
+        if let AccountScope::Only(accounts) = scope {
             let is_inside = self.entry.accounts.keys().all(|a| accounts.contains(a));
             if !is_inside {
                 let test = Predicate::Field(FieldTest {
