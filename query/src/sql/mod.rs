@@ -160,6 +160,9 @@ fn statement(
         .filter(|t| is_plain_word(&t.token))
         .cloned()
         .collect();
+    if let Some(error) = refused_by_its_first_word(&tokens, positions) {
+        return Err(error);
+    }
     let is_empty = tokens.iter().all(|t| t.token == Token::SemiColon);
     if is_empty {
         return Err(QueryError::new(Code::Syntax, "there is no query here").at(positions.end()));
@@ -189,6 +192,68 @@ fn statement(
     }
     let reason = format!("the query should end before `{}`", next.token);
     Err(hinted(QueryError::new(Code::Syntax, reason), &words).at(at))
+}
+
+/// Statements that do something else than read are refused before they are parsed, so
+/// that it is said of those as well that the parser has no grammar for.
+fn refused_by_its_first_word(
+    tokens: &[TokenWithSpan],
+    positions: &Positions,
+) -> Option<QueryError> {
+    const OTHERS: [&str; 40] = [
+        "ALTER",
+        "ANALYZE",
+        "ATTACH",
+        "BEGIN",
+        "CALL",
+        "COMMENT",
+        "COMMIT",
+        "COPY",
+        "CREATE",
+        "DEALLOCATE",
+        "DELETE",
+        "DENY",
+        "DESC",
+        "DESCRIBE",
+        "DETACH",
+        "DROP",
+        "EXECUTE",
+        "EXPORT",
+        "GRANT",
+        "IMPORT",
+        "INSERT",
+        "INSTALL",
+        "LOAD",
+        "MERGE",
+        "MSCK",
+        "OPTIMIZE",
+        "PRAGMA",
+        "PREPARE",
+        "REFRESH",
+        "REPLACE",
+        "RESET",
+        "REVOKE",
+        "ROLLBACK",
+        "SET",
+        "SHOW",
+        "START",
+        "TRUNCATE",
+        "UNLOAD",
+        "UPDATE",
+        "USE",
+    ];
+    let first = tokens.iter().find(|t| t.token != Token::LParen)?;
+    let Token::Word(word) = &first.token else {
+        return None;
+    };
+    let typed = word.value.to_uppercase();
+    let is_other = word.quote_style.is_none() && OTHERS.contains(&typed.as_str());
+    is_other.then(|| {
+        let reason = format!("{typed} is refused: a query reads events and changes nothing");
+        QueryError::new(Code::NotSelect, reason)
+            .at(positions.span(first.span))
+            .hint("only SELECT is allowed, with WITH, UNION, EXCEPT, INTERSECT or VALUES")
+    })
 }
 
 fn is_plain_word(token: &Token) -> bool {

@@ -669,6 +669,7 @@ fn only_one_query_is_read() {
         "SET x = 1",
         "WITH a AS (DELETE FROM events) SELECT 1",
         "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
+        "CREATE EXTERNAL TABLE t (a array<struct<b: string>>) WHATEVER",
     ] {
         let error = parse(sql, &[], 0).expect_err(sql);
         assert!(error.span.is_some(), "{sql}");
@@ -806,8 +807,8 @@ fn what_is_beyond_the_bounds_is_refused() {
     }
 }
 
-/// Plans every `.sql` file of the folder `TARN_SQL_TEXTS`, placeholders filled in, and
-/// prints which do not plan and why. The published texts are no part of this repository.
+/// Runs every `.sql` file of the folder `TARN_SQL_TEXTS`, placeholders and Athena's
+/// partition columns filled in, and prints which do not run and why. The published texts are no part of this repository.
 #[test]
 #[ignore = "reads a folder of texts that is given by TARN_SQL_TEXTS"]
 fn published_texts_plan() {
@@ -824,7 +825,10 @@ fn published_texts_plan() {
         let text = std::fs::read_to_string(path).expect("readable");
         let filled = placeholder
             .replace_all(&text, "${1}${2}events")
-            .replace("${date_filter}", "2023-07-01 00:00:00");
+            .replace("${date_filter}", "2023-07-01 00:00:00")
+            .replace("date_partition", "date_format(eventtime, '%Y/%m/%d')")
+            .replace("account_partition", "recipientaccountid")
+            .replace("region_partition", "awsregion");
         let shown = path
             .file_name()
             .unwrap_or_default()
