@@ -5,6 +5,7 @@
 //! JSON object repeats the last counts, as everywhere.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::{cast, kernels::cmp, take};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion::arrow::row::{Row, RowConverter, SortField};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 
 use super::call::{Call, Function, Kind, Returns, is_text};
@@ -29,6 +31,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &[Any],
         Returns::Decided(entries_type),
         map_entries,
+    ),
+    Function::of(
+        "entries_to_map",
+        &[Any],
+        Returns::Decided(map_of_entries),
+        entries_to_map,
+    ),
+    Function::of(
+        "count_values",
+        &[Any],
+        Returns::Decided(map_of_counts),
+        count_values,
     ),
     Function::of("cardinality", &[Any], Returns::Integer, cardinality),
     Function::of(
@@ -95,6 +109,9 @@ fn element_type(fields: &[FieldRef], _: &[Option<&ScalarValue>]) -> Result<Field
     match map_fields(data_type) {
         Some((_, value)) => Ok(value.as_ref().clone()),
         None if data_type.is_null() => Ok(Field::new("", DataType::Null, true)),
+        None if is_text(data_type) => plan_err!(
+            "element_at() takes a map or an array, not text; json_extract_scalar() reads JSON text"
+        ),
         None => plan_err!("element_at() takes a map or an array, not {data_type}"),
     }
 }
@@ -207,6 +224,111 @@ fn map_entries(call: &Call) -> Result<ArrayRef> {
         Arc::new(entries),
         map.nulls().cloned(),
     )?))
+}
+
+fn map_field(key: &FieldRef, value: &FieldRef) -> Field {
+    let entry = Fields::from(vec![
+        key.as_ref().clone().with_name("keys").with_nullable(false),
+        value.as_ref().clone().with_name("values"),
+    ]);
+    let entries = Field::new("entries", DataType::Struct(entry), false);
+    Field::new("", DataType::Map(Arc::new(entries), false), true)
+}
+
+fn map_of_entries(fields: &[FieldRef], _: &[Option<&ScalarValue>]) -> Result<Field> {
+    let item = fields.first().and_then(|f| item_of(f.data_type()));
+    match item.map(|item| item.data_type()) {
+        Some(DataType::Struct(pair)) => match pair.iter().as_slice() {
+            [key, value] => Ok(map_field(key, value)),
+            _ => plan_err!("entries_to_map() takes rows of two fields"),
+        },
+        _ => plan_err!("entries_to_map() takes an array of rows"),
+    }
+}
+
+fn map_of_counts(fields: &[FieldRef], _: &[Option<&ScalarValue>]) -> Result<Field> {
+    match fields.first().and_then(|f| item_of(f.data_type())) {
+        Some(item) => Ok(map_field(
+            item,
+            &Arc::new(Field::new("", DataType::Int64, true)),
+        )),
+        None => plan_err!("count_values() takes an array"),
+    }
+}
+
+/// For each list, the places of its values that are the first of their kind, in order,
+/// and how many are equal to each. Nulls are passed over.
+fn distinct_places(list: &ListArray, keys: &ArrayRef) -> Result<Vec<Vec<(u32, i64)>>> {
+    let converter = RowConverter::new(vec![SortField::new(keys.data_type().clone())])?;
+    let rows = converter.convert_columns(&[Arc::clone(keys)])?;
+    let mut found = Vec::with_capacity(list.len());
+    for window in list.value_offsets().windows(2) {
+        let (start, end) = match window {
+            [start, end] => (*start as usize, *end as usize),
+            _ => (0, 0),
+        };
+        let mut places: Vec<(u32, i64)> = Vec::new();
+        let mut seen: HashMap<Row<'_>, usize> = HashMap::new();
+        for at in start..end {
+            if keys.is_null(at) {
+                continue;
+            }
+            let place = *seen.entry(rows.row(at)).or_insert(places.len());
+            match places.get_mut(place) {
+                Some((_, count)) => *count += 1,
+                None => places.push((u32::try_from(at).unwrap_or(u32::MAX), 1)),
+            }
+        }
+        found.push(places);
+    }
+    Ok(found)
+}
+
+/// A column of maps out of the places of their keys and a column of their values.
+fn maps(
+    call: &Call,
+    list: &ListArray,
+    keys: &ArrayRef,
+    places: &[Vec<(u32, i64)>],
+    values: ArrayRef,
+) -> Result<ArrayRef> {
+    let DataType::Map(entries, sorted) = call.return_type else {
+        return exec_err!("{}() gives a map", call.name);
+    };
+    let DataType::Struct(fields) = entries.data_type() else {
+        return exec_err!("{}() gives a map", call.name);
+    };
+    let key_places: UInt32Array = places.iter().flatten().map(|(at, _)| Some(*at)).collect();
+    let columns = vec![take(keys, &key_places, None)?, values];
+    let pairs = StructArray::try_new(fields.clone(), columns, None)?;
+    Ok(Arc::new(MapArray::try_new(
+        Arc::clone(entries),
+        OffsetBuffer::from_lengths(places.iter().map(Vec::len)),
+        pairs,
+        list.nulls().cloned(),
+        *sorted,
+    )?))
+}
+
+fn entries_to_map(call: &Call) -> Result<ArrayRef> {
+    let list = call.list(0)?;
+    let Some(pairs) = list.values().as_struct_opt() else {
+        return exec_err!("entries_to_map() takes an array of rows");
+    };
+    let (Some(keys), Some(values)) = (pairs.columns().first(), pairs.columns().get(1)) else {
+        return exec_err!("entries_to_map() takes rows of two fields");
+    };
+    let places = distinct_places(&list, keys)?;
+    let value_places: UInt32Array = places.iter().flatten().map(|(at, _)| Some(*at)).collect();
+    let values = take(values, &value_places, None)?;
+    maps(call, &list, keys, &places, values)
+}
+
+fn count_values(call: &Call) -> Result<ArrayRef> {
+    let list = call.list(0)?;
+    let places = distinct_places(&list, list.values())?;
+    let counts: Int64Array = places.iter().flatten().map(|(_, n)| Some(*n)).collect();
+    maps(call, &list, list.values(), &places, Arc::new(counts))
 }
 
 fn contains(call: &Call) -> Result<ArrayRef> {
@@ -623,6 +745,29 @@ mod tests {
                 None,
                 Some("[{key: b, value: }]")
             ])
+        );
+    }
+
+    #[test]
+    fn values_are_counted() {
+        let mut list = ListBuilder::new(StringBuilder::new());
+        list.append_value([Some("x"), None, Some("y"), Some("x")]);
+        list.append_null();
+        let list = ColumnarValue::Array(Arc::new(list.finish()));
+        let got = rows(&call(named(FUNCTIONS, "count_values"), vec![list]).expect("no error"));
+        assert_eq!(got, some(&[Some("{x: 2, y: 1}"), None]));
+    }
+
+    #[test]
+    fn the_first_entry_of_a_key_is_kept() {
+        let entries = call(named(FUNCTIONS, "map_entries"), vec![map()]).expect("no error");
+        let got = call(
+            named(FUNCTIONS, "entries_to_map"),
+            vec![ColumnarValue::Array(entries)],
+        );
+        assert_eq!(
+            rows(&got.expect("no error")),
+            some(&[Some("{a: 1}"), None, Some("{b: }")])
         );
     }
 

@@ -106,6 +106,13 @@ pub(super) fn planned(mut function: Function) -> Expr {
         .find(|(trino, _)| *trino == name)
         .map_or(name.as_str(), |(_, planned)| *planned);
     function.name = ObjectName::from(vec![Ident::new(renamed)]);
+    if renamed == "string_agg"
+        && !function.within_group.is_empty()
+        && let FunctionArguments::List(list) = &mut function.args
+    {
+        let order = std::mem::take(&mut function.within_group);
+        list.clauses.push(FunctionArgumentClause::OrderBy(order));
+    }
     if name == "approx_distinct"
         && let FunctionArguments::List(list) = &mut function.args
     {
@@ -188,6 +195,21 @@ fn shorthand(name: &str, args: Vec<Expr>, function: &Function) -> Option<Expr> {
         ("min_by", Some(value), Some(key), None) => {
             Some(first_of(function, value, key, Some(true)))
         }
+        ("approx_percentile", Some(expr), Some(Expr::Array(percentages)), None) => {
+            let each = percentages
+                .elem
+                .into_iter()
+                .filter_map(|percentage| shorthand(name, vec![expr.clone(), percentage], function));
+            Some(call("make_array", each.collect()))
+        }
+        ("map_agg", Some(key), Some(value), None) => {
+            let rows = call("struct", vec![key.clone(), value]);
+            Some(call("entries_to_map", vec![collected(function, rows, key)]))
+        }
+        ("histogram", Some(value), None, None) => Some(call(
+            "count_values",
+            vec![collected(function, value.clone(), value)],
+        )),
         ("approx_percentile", Some(expr), Some(percentage), None) => {
             let mut percentile = function.clone();
             percentile.name = ObjectName::from(vec![Ident::new("approx_percentile_cont")]);
@@ -223,6 +245,24 @@ fn ordered(expr: Expr, ascending: bool) -> OrderByExpr {
     }
 }
 
+/// An array of the values of rows whose key is not null.
+fn collected(of: &Function, value: Expr, key: Expr) -> Expr {
+    let mut all = of.clone();
+    all.name = ObjectName::from(vec![Ident::new("array_agg")]);
+    all.args = FunctionArguments::List(list(vec![value]));
+    all.filter = Some(Box::new(with_key(all.filter.take(), key)));
+    Expr::Function(all)
+}
+
+/// A FILTER that lets no row pass whose key is null.
+fn with_key(filter: Option<Box<Expr>>, key: Expr) -> Expr {
+    let has_key = Expr::IsNotNull(Box::new(key));
+    match filter {
+        Some(filter) => binary(Expr::Nested(filter), BinaryOperator::And, has_key),
+        None => has_key,
+    }
+}
+
 /// The value of the first row by a key, among the rows whose key is not null.
 fn first_of(of: &Function, value: Expr, key: Expr, ascending: Option<bool>) -> Expr {
     let mut first = of.clone();
@@ -235,11 +275,7 @@ fn first_of(of: &Function, value: Expr, key: Expr, ascending: Option<bool>) -> E
         )])];
     }
     first.args = FunctionArguments::List(args);
-    let has_key = Expr::IsNotNull(Box::new(key));
-    first.filter = Some(Box::new(match first.filter.take() {
-        Some(filter) => binary(Expr::Nested(filter), BinaryOperator::And, has_key),
-        None => has_key,
-    }));
+    first.filter = Some(Box::new(with_key(first.filter.take(), key)));
     Expr::Function(first)
 }
 
@@ -351,6 +387,14 @@ mod tests {
         );
         assert_eq!(shown("approx_distinct(a, 0.1)"), "approx_distinct(a)");
         assert_eq!(shown("nosuch(a)"), "nosuch(a)");
+        assert_eq!(
+            shown("listagg(a, ',') WITHIN GROUP (ORDER BY b)"),
+            "string_agg(a, ',' ORDER BY b)"
+        );
+        assert_eq!(
+            shown("map_agg(a, b) FILTER (WHERE c)"),
+            "entries_to_map(array_agg(struct(a, b)) FILTER (WHERE (c) AND a IS NOT NULL))"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue, TableReference};
-use datafusion::functions::core::get_field;
+use datafusion::functions::core::{get_field, named_struct};
 use datafusion::logical_expr::expr::{InList, Like, ScalarFunction};
 use datafusion::logical_expr::planner::{
     ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr,
@@ -453,6 +453,17 @@ fn cast(expr: Expr, wanted: &SqlType, is_try: bool, schema: &DFSchema) -> Result
             },
             None => Ok(plain_cast(expr, target, given, is_try)),
         },
+        (SqlType::Row(wanted), DataType::Struct(given)) if wanted.len() == given.len() => {
+            let mut parts = Vec::with_capacity(2 * wanted.len());
+            for (at, ((name, sql_type), field)) in wanted.iter().zip(given).enumerate() {
+                let args = vec![expr.clone(), lit(field.name().clone())];
+                let part = Expr::ScalarFunction(ScalarFunction::new_udf(get_field(), args));
+                parts.push(lit(name.clone().unwrap_or_else(|| format!("field{at}"))));
+                parts.push(cast(part, sql_type, is_try, schema)?);
+            }
+            let row = ScalarFunction::new_udf(named_struct(), parts);
+            Ok(Expr::ScalarFunction(row))
+        }
         // Trino rounds where Rust cuts.
         (SqlType::Integer(_), t) if t.is_floating() => {
             let round = datafusion::functions::math::round();

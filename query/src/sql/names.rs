@@ -87,6 +87,11 @@ impl OutputNames {
 
     /// The name of a column that `*` stands for.
     fn shown(&self, column: &str, at: usize) -> String {
+        // The AST pass tells columns of one name apart by a number.
+        let column = match column.rsplit_once(" #") {
+            Some((name, n)) if n.bytes().all(|b| b.is_ascii_digit()) => name,
+            _ => column,
+        };
         if let Some(typed) = self.spelled.get(column) {
             return typed.clone();
         }
@@ -191,7 +196,10 @@ mod tests {
             ),
             ["_col0", "eventName", "Total", "odd", "X"]
         );
-        assert_eq!(names("SELECT * FROM t", &["awsregion"]), ["awsRegion"]);
+        assert_eq!(
+            names("SELECT * FROM t", &["awsregion", "awsregion #2"]),
+            ["awsRegion", "awsRegion"]
+        );
         assert_eq!(
             names("VALUES (1, 2)", &["column1", "column2"]),
             ["_col0", "_col1"]

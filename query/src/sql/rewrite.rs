@@ -156,7 +156,11 @@ impl<'a> Rewriter<'a> {
                         Some(rest) => self.parameter(rest.trim_end_matches("}}"), place)?,
                         None => text,
                     };
-                    *name = ObjectName::from(vec![Ident::with_quote('"', text.clone())]);
+                    *name = ObjectName::from(vec![Ident {
+                        value: text.clone(),
+                        quote_style: Some('"'),
+                        span: place,
+                    }]);
                     let last_word = match parts.len() {
                         0 | 1 => text.clone(),
                         _ => parts.last().unwrap_or(&text).clone(),
