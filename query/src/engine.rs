@@ -49,6 +49,8 @@ pub struct EngineOptions {
 /// Answers queries.
 pub struct Engine {
     state: SessionState,
+    /// Names for suggestions.
+    functions: Arc<Vec<String>>,
     runtime: Arc<RuntimeEnv>,
     budget: Arc<Budget>,
     /// Removed with the engine.
@@ -76,6 +78,7 @@ impl Engine {
         let state = session::state(Arc::clone(&runtime), options.threads, options.memory_bytes)
             .map_err(broken)?;
         Ok(Self {
+            functions: Arc::new(function_names(&state)),
             state,
             runtime,
             budget: Budget::new(options.memory_bytes),
@@ -186,7 +189,7 @@ impl Engine {
             source: Arc::clone(&scope.source),
             accounts: request.scope.clone(),
             store: request.store.clone(),
-            functions: function_names(&state),
+            functions: Arc::clone(&self.functions),
             text: request.text.clone(),
         });
         let planning = Planning {
@@ -341,7 +344,7 @@ struct Told {
     source: Arc<dyn EventSource>,
     accounts: AccountScope,
     store: String,
-    functions: Vec<String>,
+    functions: Arc<Vec<String>>,
     text: String,
 }
 

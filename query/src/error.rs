@@ -398,10 +398,10 @@ impl Context<'_> {
         if let Some(name) = quoted_after(reason, "Invalid function '") {
             return self.unknown_function(name);
         }
-        if let Some(name) = quoted_after(reason, "Field ") {
-            if reason.contains("not found in struct") {
-                return self.unknown_field(name, &[]);
-            }
+        if let Some(name) = quoted_after(reason, "Field ")
+            && reason.contains("not found in struct")
+        {
+            return self.unknown_field(name, &[]);
         }
         let is_type = ["coerce", "type", "Type"]
             .iter()

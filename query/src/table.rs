@@ -55,13 +55,6 @@ impl EventTable {
         }
     }
 
-    /// The same events within a narrower time.
-    pub fn within(&self, time: TimeRange) -> Self {
-        let mut narrower = self.clone();
-        narrower.scope.time = self.scope.time.and(&time);
-        narrower
-    }
-
     fn request(
         &self,
         projection: Option<&Vec<usize>>,

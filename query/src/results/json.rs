@@ -172,7 +172,7 @@ mod tests {
         let mut out = Vec::new();
         written(
             &mut NdjsonWriter::new(&mut out, &batch.schema()),
-            &[batch.clone()],
+            std::slice::from_ref(&batch),
         );
         assert_eq!(
             String::from_utf8_lossy(&out),
