@@ -4,4 +4,4 @@ SELECT (e->>'$.eventTime')::TIMESTAMP AS "@timestamp", e->>'$.sourceIPAddress' A
 FROM events
 WHERE (e->>'$.eventSource') = 's3.amazonaws.com'
 QUALIFY sourceIPAddress IS NULL OR errorCode IS NULL
-     OR row_number() OVER (PARTITION BY sourceIPAddress, errorCode ORDER BY 1) = 1
+     OR row_number() OVER (PARTITION BY sourceIPAddress, errorCode ORDER BY e->>'$.eventTime') = 1
