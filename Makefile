@@ -8,15 +8,13 @@ export TARN_TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),$(HOME)/.cache/tarn/target)
 CARGO := scripts/cargo
 TARN := $(TARN_TARGET_DIR)/release/tarn
 
-.PHONY: help build install demo test test-guards bench fmt lint
+.PHONY: help build install demo test fmt lint
 
 help:
 	@echo 'make demo         build, and show what Tarn does on sample logs'
 	@echo 'make test         run all tests'
 	@echo 'make build        build $(TARN)'
 	@echo 'make install      install tarn to ~/.cargo/bin'
-	@echo 'make test-guards  take each guard out, and see its test fail'
-	@echo 'make bench        run the benchmarks'
 	@echo 'make lint         what CI asks of the code besides its tests'
 
 # Always the whole workspace: for one package cargo would choose other features
@@ -33,14 +31,6 @@ demo: build
 # The binary comes first: the tests of the command line run it.
 test: build
 	$(CARGO) test --release --workspace
-
-# Each patch in tests/guards takes one guard out of the code; a test that is
-# named in the patch must then fail.
-test-guards:
-	tests/guards/run
-
-bench:
-	$(CARGO) bench --workspace
 
 fmt:
 	$(CARGO) fmt --all

@@ -102,7 +102,11 @@ pub fn script(home: &Path, options: &WriteOptions) {
                     .reindex("default", &mut |_| {}, &Cancel::default())
                     .expect("rebuilt");
             }
-            Action::Close => session.take().map_or((), |s| s.close().expect("closed")),
+            Action::Close => {
+                if let Some(session) = session.take() {
+                    session.close().expect("closed");
+                }
+            }
         }
         done.write_all(format!("{name}\n").as_bytes())
             .expect("written");
@@ -266,8 +270,7 @@ fn killed_at_every_step() {
         };
         script(scene.path(), &options);
         scene.verify("never killed");
-        let names = seen.lock().expect("nobody panics").clone();
-        names
+        seen.lock().expect("nobody panics").clone()
     };
     let distinct: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     assert_eq!(

@@ -14,21 +14,22 @@ use crate::wire::{Position, ProblemDetails};
 #[derive(Debug, Clone)]
 pub struct Problem {
     status: StatusCode,
-    details: ProblemDetails,
+    /// Boxed: it travels as the error of every route.
+    details: Box<ProblemDetails>,
 }
 
 impl Problem {
     pub fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Self {
         Self {
             status,
-            details: ProblemDetails {
+            details: Box::new(ProblemDetails {
                 kind: format!("urn:tarn:problem:{kind}"),
                 title: status.canonical_reason().unwrap_or("Error").to_owned(),
                 status: status.as_u16(),
                 detail: detail.into(),
                 hint: None,
                 position: None,
-            },
+            }),
         }
     }
 

@@ -220,6 +220,10 @@ impl Session {
 }
 
 /// Who carries out a request.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it is moved once"
+)]
 enum Side {
     /// This process does, with the writer.
     Owner(Arc<Writer>),

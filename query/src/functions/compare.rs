@@ -78,7 +78,9 @@ mod tests {
             let got = udf
                 .invoke_with_args(ScalarFunctionArgs {
                     args: vec![int(vec![Some(1), None]), int(vec![Some(3), Some(4)])],
-                    arg_fields: vec![Arc::new(Field::new("a", DataType::Int64, true)); 2],
+                    arg_fields: ["a", "b"]
+                        .map(|name| Arc::new(Field::new(name, DataType::Int64, true)))
+                        .to_vec(),
                     number_rows: 2,
                     return_field: Arc::new(Field::new("r", DataType::Int64, true)),
                     config_options: Arc::new(ConfigOptions::default()),

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{Datelike, Days, Months, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
-use datafusion::arrow::array::{Array, ArrayRef, Date32Array};
+use datafusion::arrow::array::{ArrayRef, Date32Array};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, plan_err};
 
@@ -490,7 +490,7 @@ mod tests {
     use super::super::call::testing::{call, call_try, int, one, text};
     use super::super::named;
     use super::*;
-    use datafusion::arrow::array::AsArray;
+    use datafusion::arrow::array::{Array, AsArray};
     use datafusion::arrow::datatypes::{Date32Type, TimestampMillisecondType};
     use datafusion::logical_expr::ColumnarValue;
 

@@ -52,6 +52,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// A column of JSON documents.
+#[allow(clippy::large_enum_variant, reason = "one for each batch")]
 enum Documents {
     Text(Texts),
     Map(MapTexts),

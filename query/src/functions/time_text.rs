@@ -140,7 +140,7 @@ impl Written {
     /// Whether the time has parts of a millisecond.
     pub fn finer_than_ms(self) -> bool {
         use chrono::Timelike;
-        self.local.nanosecond() % 1_000_000 != 0
+        !self.local.nanosecond().is_multiple_of(1_000_000)
     }
 }
 

@@ -36,6 +36,9 @@ pub struct PlannedSql {
     pub names: Vec<String>,
 }
 
+/// Finds the table that a name means.
+pub type Tables<'t> = dyn Fn(&TableName) -> Result<Arc<dyn TableSource>, QueryError> + 't;
+
 /// Plans a parsed query.
 ///
 /// `tables` finds what stands behind each name after FROM; where it knows none of a name
@@ -44,11 +47,7 @@ pub struct PlannedSql {
 /// **Errors**: DataFusion's, of unknown columns, functions and wrong types; ours are
 /// inside them as [`QueryError`]s.
 /// **Cost**: no I/O but what `tables` does.
-pub fn plan(
-    parsed: ParsedSql,
-    state: &SessionState,
-    tables: &dyn Fn(&TableName) -> Result<Arc<dyn TableSource>, QueryError>,
-) -> Result<PlannedSql> {
+pub fn plan(parsed: ParsedSql, state: &SessionState, tables: &Tables<'_>) -> Result<PlannedSql> {
     let mut sources: HashMap<String, Arc<dyn TableSource>> = HashMap::new();
     for table in &parsed.tables {
         if !sources.contains_key(&table.text) {

@@ -144,7 +144,10 @@ fn remove_file(path: &std::path::Path) {
 }
 
 /// Writes the documents of the splits one after another as a new split.
-pub(crate) fn stack(readers: &[Arc<SplitReader>], path: &std::path::Path) -> Result<u64, MergeError> {
+pub(crate) fn stack(
+    readers: &[Arc<SplitReader>],
+    path: &std::path::Path,
+) -> Result<u64, MergeError> {
     let columnars: Vec<_> = readers.iter().map(|r| r.columns()).collect();
     let order = StackMergeOrder::stack(&columnars);
     let mut ids = Vec::new();

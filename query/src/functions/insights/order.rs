@@ -28,7 +28,7 @@ pub(crate) fn sort_key(text: Expr) -> Expr {
         "insights::sort_key",
         &[Kind::Text],
         Returns::Binary,
-        |call| keys(call, |text, key| push_key(text, key)),
+        |call| keys(call, push_key),
     );
     KEY.udf().call(vec![text])
 }

@@ -1,6 +1,7 @@
 //! Expressions: literals, names, arithmetic, and paths into what functions return.
 
 use super::Lowering;
+use super::aggregate::is_aggregate;
 use super::scope::{Reference, path_of};
 use super::value::{Value, arithmetic};
 use crate::error::{Code, QueryError};
@@ -65,7 +66,10 @@ impl Lowering<'_> {
         if let Some(value) = self.aggregated_key(expr) {
             return Some(value);
         }
-        if self.scope.has_events {
+        // `stats count(*) by a | stats count(*)`: the second counts what the first put out.
+        let is_new = self.takes_aggregates()
+            && matches!(&expr.node, ExprKind::Call(call) if is_aggregate(call));
+        if self.scope.has_events || is_new {
             return None;
         }
         let means = self.scope.written(expr)?.means.clone();

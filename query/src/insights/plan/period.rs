@@ -22,7 +22,7 @@ impl Lowering<'_> {
     pub(super) fn bin(&mut self, call: &Call, place: Span) -> Result<Value, QueryError> {
         let period = match call.list() {
             [period] => self.period(period)?,
-            [_, _] => return self.to_period(call, functions::floor),
+            [_, _] => return self.rounded(call, functions::floor),
             _ => return Err(usage("bin(5m)", call.function.span)),
         };
         let Some(time) = self.row_time() else {
@@ -41,7 +41,7 @@ impl Lowering<'_> {
     }
 
     /// `datefloor(time, 5m)` and `dateceil(time, 5m)`.
-    pub(super) fn to_period(
+    pub(super) fn rounded(
         &mut self,
         call: &Call,
         spread: fn(datafusion::logical_expr::Expr, Period, &str) -> datafusion::logical_expr::Expr,

@@ -118,6 +118,13 @@ impl Lowering<'_> {
         }
     }
 
+    /// Whether an aggregate stands here for a new column: in `stats`, but not within the
+    /// argument of another.
+    pub(super) fn takes_aggregates(&self) -> bool {
+        let aggregation = self.aggregation.as_ref();
+        aggregation.is_some_and(|aggregation| !aggregation.is_inside)
+    }
+
     /// The value of an aggregate: a column of the aggregation.
     pub(super) fn aggregated(&mut self, call: &Call, span: Span) -> Result<Value, QueryError> {
         match &mut self.aggregation {
