@@ -10,9 +10,9 @@ use arrow::array::{
 use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
 
 use super::error::ScanError;
-use super::evaluate::{PathColumns, marked};
 use super::event_time::{is_event_time, usual_text};
 use super::materialise::{self, boolean_of, text_of};
+use super::path_columns::{PathColumns, marked};
 use super::predicate::Field;
 use super::record::{Record, StoredRecord};
 use super::request::ColumnSource;

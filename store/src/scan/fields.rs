@@ -179,7 +179,7 @@ impl Snapshot {
             let range = 0..unit.split.n_docs();
             let visible = unit.visible(range, &TimeRange::ALL, scope, &cancel)?;
             let docs: Vec<u32> = docs.into_iter().filter(|d| visible.contains(*d)).collect();
-            found.extend(records.fetch(unit.event_keys(&docs)?)?);
+            found.extend(records.fetch(unit.event_keys(&docs)?.collect())?);
         }
         self.for_each_unindexed(request, &mut |record| {
             found.push(record);

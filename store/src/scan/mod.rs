@@ -4,7 +4,7 @@
 //! into partitions; `run` drives one: `unit` says which documents are asked
 //! about, `evaluate` which may match and which must, `record` fetches what has
 //! to be asked, `batch` makes columns. `ordered` does the same in the order of
-//! time. `full` answers the plain way, out of `materialise`.
+//! time, over the `split_rows` of each split. `full` answers the plain way, out of `materialise`.
 
 #[cfg(test)]
 mod agreement;
@@ -17,12 +17,14 @@ mod full;
 mod materialise;
 mod members;
 mod ordered;
+mod path_columns;
 mod plan;
 pub mod predicate;
 mod prune;
 mod record;
 mod request;
 mod run;
+mod split_rows;
 mod unit;
 
 pub use error::ScanError;

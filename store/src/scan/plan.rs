@@ -6,13 +6,17 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
+use super::batch::reads_records;
 use super::error::ScanError;
 use super::full::PlainUnit;
 use super::prune::{Pruned, pruned};
-use super::request::{Access, AccountScope, Cancel, ScanRequest, ScanStatistics, TimeRange};
+use super::request::{
+    Access, AccountScope, Cancel, ColumnSource, ScanRequest, ScanStatistics, TimeRange,
+};
 use super::run::{Piece, Scan, ScanPartition, Shared, Work};
 use super::unit::SplitUnit;
 use crate::catalog::SplitEntry;
+use crate::fields;
 use crate::scan::predicate::Predicate;
 use crate::snapshot::Snapshot;
 
@@ -59,7 +63,11 @@ fn plan(
         format!("predicate: {}", request.predicate),
     ];
     for column in &request.columns {
-        description.push(format!("column {}: {:?}", column.name, column.source));
+        description.push(format!(
+            "column {}: {}",
+            column.name,
+            show_source(&column.source)
+        ));
     }
     let is_nothing = request.time.is_empty()
         || request.predicate == Predicate::False
@@ -225,6 +233,23 @@ fn weight(entry: &SplitEntry, time: &TimeRange) -> u64 {
     let length = |range: &TimeRange| range.end_ms.saturating_sub(range.start_ms).max(1) as f64;
     let share = length(&both) / length(&entry.time());
     ((f64::from(entry.n_docs) * share) as u64).max(1)
+}
+
+fn show_source(source: &ColumnSource) -> String {
+    let what = match source {
+        ColumnSource::Text(field) => field.to_string(),
+        ColumnSource::Boolean(field) => format!("{field} as a boolean"),
+        ColumnSource::Timestamp(field) => format!("{field} as a time"),
+        ColumnSource::Matches(predicate) => format!("whether {predicate}"),
+        ColumnSource::Lake(index) => match fields::lake_schema().fields().get(*index) {
+            Some(field) => format!("the table's {}", field.name()),
+            None => format!("the table's column {index}"),
+        },
+    };
+    match reads_records(source) {
+        true => format!("{what}, from records"),
+        false => format!("{what}, from columns"),
+    }
 }
 
 fn show_time(time: &TimeRange) -> String {

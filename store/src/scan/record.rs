@@ -10,7 +10,7 @@ use super::members::Members;
 use super::predicate::{Event, Field, Predicate};
 use super::request::{ColumnSource, ScanRequest, ScanStatistics};
 use crate::catalog::SourceEntry;
-use crate::json::Json;
+use crate::json::{Json, JsonError, Kind};
 use crate::kv::columns::Column;
 use crate::kv::keys::EventKey;
 use crate::kv::value::{Provenance, StoredEvent};
@@ -49,6 +49,7 @@ impl StoredRecord {
     pub(crate) fn read_members(&self, members: &Members) -> Result<Record<'_>, ScanError> {
         let json = match members {
             Members::All => Json::parse(&self.record),
+            Members::Only(keys) if keys.is_empty() => self.text_alone(),
             Members::Only(keys) => {
                 Json::parse_members(&self.record, &|key: &str| keys.contains(key))
             }
@@ -58,6 +59,20 @@ impl StoredRecord {
             reason: e.to_string(),
         })?;
         Ok(Record { stored: self, json })
+    }
+}
+
+impl StoredRecord {
+    /// The record as an object whose members nobody looks at: its text. That it
+    /// is JSON was seen when it was stored.
+    fn text_alone(&self) -> Result<Json<'_>, JsonError> {
+        let text = std::str::from_utf8(&self.record).map_err(|e| JsonError::NotUtf8 {
+            offset: e.valid_up_to(),
+        })?;
+        Ok(Json {
+            raw: text.trim_matches([' ', '\t', '\n', '\r']),
+            kind: Kind::Object(Vec::new()),
+        })
     }
 }
 
@@ -117,12 +132,15 @@ impl Records {
 
     /// The records of the first of these keys, in their order: of all, or of as
     /// many as are enough memory for a chunk of work. At least one.
-    pub fn fetch_some(&self, keys: Vec<EventKey>) -> Result<Vec<StoredRecord>, ScanError> {
+    pub fn fetch_some(
+        &self,
+        keys: impl Iterator<Item = EventKey>,
+    ) -> Result<Vec<StoredRecord>, ScanError> {
         const GROUP: usize = if cfg!(test) { 8 } else { 64 };
         const CHUNK_BYTES: usize = if cfg!(test) { 8 << 10 } else { 16 << 20 };
-        let mut fetched = Vec::with_capacity(keys.len());
+        let mut fetched = Vec::new();
         let mut n_bytes = 0;
-        let mut keys = keys.into_iter().peekable();
+        let mut keys = keys.peekable();
         while keys.peek().is_some() && n_bytes < CHUNK_BYTES {
             let group = self.fetch(keys.by_ref().take(GROUP).collect())?;
             n_bytes += group.iter().map(|r| r.record.len()).sum::<usize>();

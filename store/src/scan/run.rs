@@ -142,6 +142,7 @@ impl Piece {
         emit: &mut Emit<'_>,
     ) -> Result<(usize, ControlFlow<()>), ScanError> {
         let request = &shared.request;
+        let _reading = self.unit.reading();
         let range = self.documents(request)?;
         let visible = self
             .unit

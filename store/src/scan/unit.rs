@@ -19,6 +19,17 @@ use crate::index::docset::DocSet;
 use crate::index::reader::SplitReader;
 use crate::kv::keys::EventKey;
 
+/// A part of a scan that reads a split.
+pub(crate) struct Reading<'u>(&'u SplitUnit);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        if self.0.n_readers.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.texts.lock().clear();
+        }
+    }
+}
+
 /// A split of a scan.
 pub(crate) struct SplitUnit {
     pub entry: Arc<SplitEntry>,
@@ -28,6 +39,8 @@ pub(crate) struct SplitUnit {
     texts: Mutex<HashMap<String, Arc<Texts>>>,
     /// How many rows the scan may want of the split.
     n_rows_wanted: AtomicUsize,
+    /// Parts of the scan that are reading the split.
+    n_readers: AtomicUsize,
 }
 
 impl SplitUnit {
@@ -38,6 +51,7 @@ impl SplitUnit {
             passing: PassingOrds::default(),
             texts: Mutex::new(HashMap::new()),
             n_rows_wanted: AtomicUsize::new(0),
+            n_readers: AtomicUsize::new(0),
         }
     }
 
@@ -114,16 +128,27 @@ impl SplitUnit {
     }
 
     /// The keys of documents.
-    pub fn event_keys(&self, docs: &[u32]) -> Result<Vec<EventKey>, ScanError> {
+    pub fn event_keys<'d>(
+        &'d self,
+        docs: &'d [u32],
+    ) -> Result<impl Iterator<Item = EventKey> + 'd, ScanError> {
         let keys = self.split.keys()?;
-        let key = |doc: &u32| EventKey {
+        let key = move |doc: &u32| EventKey {
             store: self.entry.store,
             time_ms: keys.time.value(*doc),
             account: keys.account_of(*doc).to_owned(),
             batch: keys.batch.value(*doc) as u64,
             ordinal: keys.ordinal.value(*doc) as u32,
         };
-        Ok(docs.iter().map(key).collect())
+        Ok(docs.iter().map(key))
+    }
+
+    /// Says that a part of the scan reads the split, until the answer is
+    /// dropped: the last one that is through lets the dictionaries go, so that
+    /// a scan holds those of the splits it is at and not of all.
+    pub fn reading(&self) -> Reading<'_> {
+        self.n_readers.fetch_add(1, Ordering::AcqRel);
+        Reading(self)
     }
 
     /// Says that the scan may want so many more rows.
