@@ -31,6 +31,8 @@
 
 mod allow;
 mod calls;
+mod cast;
+mod comparison;
 mod dialect;
 mod expressions;
 mod mask;
