@@ -14,7 +14,6 @@ mod json;
 mod json_path;
 pub(crate) mod json_type;
 pub(crate) mod map_array;
-mod map_build;
 mod regexp;
 pub(crate) mod string;
 mod time_format;
@@ -35,7 +34,6 @@ const FAMILIES: &[&[Function]] = &[
     json::FUNCTIONS,
     casts::FUNCTIONS,
     map_array::FUNCTIONS,
-    map_build::FUNCTIONS,
     datetime::FUNCTIONS,
     string::FUNCTIONS,
     regexp::FUNCTIONS,

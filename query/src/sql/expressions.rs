@@ -1,42 +1,43 @@
 //! The planner of expressions: what depends on the types of operands.
 //!
-//! Access by name and position ends in two shapes, `get_field` on structs and
-//! `element_at` on maps and arrays. Comparisons and casts have files of their own.
+//! Comparisons follow Lake's leniency rather than Trino's errors: a time with text, a
+//! boolean with `'true'`, a number with text that may be none. Constants are brought to
+//! the type of the column, so that a scan can decide the comparison; a text column meets
+//! a number by `try_cast`, which never fails on a value. Access by name and position ends
+//! in two shapes, `get_field` on structs and `element_at` on maps and arrays.
 
-use datafusion::arrow::datatypes::{DataType, Field};
-use datafusion::common::{DFSchema, DataFusionError, Result, TableReference};
-use datafusion::functions::core::get_field;
+use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
+use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue, TableReference};
+use datafusion::functions::core::{get_field, named_struct};
 use datafusion::logical_expr::expr::{InList, Like, ScalarFunction};
 use datafusion::logical_expr::planner::{
     ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr,
 };
 use datafusion::logical_expr::{
-    BinaryExpr, Cast, Expr, ExprSchemable, GetFieldAccess, Operator, lit,
+    BinaryExpr, Cast, Expr, ExprSchemable, GetFieldAccess, Operator, TryCast, lit,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::cast::cast;
-use super::comparison::{comparable, times_interval};
 use super::typed::Typed;
 use super::types::SqlType;
 use crate::error::{Code, QueryError};
 use crate::functions::string::{LIKE_PATTERN, backslash_escaped};
-use crate::functions::{self, casts, is_text, map_array};
+use crate::functions::{self, casts, is_text, json_type, map_array, time_text, time_type};
 use crate::suggest;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Expressions;
 
-pub(super) fn refused(code: Code, reason: impl Into<String>) -> DataFusionError {
+fn refused(code: Code, reason: impl Into<String>) -> DataFusionError {
     DataFusionError::External(Box::new(QueryError::new(code, reason)))
 }
 
-pub(super) fn refused_with_hint(code: Code, reason: String, hint: String) -> DataFusionError {
+fn refused_with_hint(code: Code, reason: String, hint: String) -> DataFusionError {
     DataFusionError::External(Box::new(QueryError::new(code, reason).hint(hint)))
 }
 
 /// The call of a function of ours.
-pub(super) fn call(name: &str, args: Vec<Expr>) -> Result<Expr> {
+fn call(name: &str, args: Vec<Expr>) -> Result<Expr> {
     match functions::by_name(name) {
         Some(udf) => Ok(Expr::ScalarFunction(ScalarFunction::new_udf(udf, args))),
         None => Err(refused(
@@ -204,7 +205,7 @@ fn planned(typed: Typed, left: Expr, right: Expr, schema: &DFSchema) -> Result<E
     }
 }
 
-pub(super) fn compared(left: Expr, op: Operator, right: Expr) -> Expr {
+fn compared(left: Expr, op: Operator, right: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
 }
 
@@ -231,8 +232,10 @@ fn among(left: Expr, items: Vec<Expr>, negated: bool, schema: &DFSchema) -> Resu
     })
 }
 
+// ---- text
+
 /// A value as text, where LIKE and the like want one.
-pub(super) fn as_text(expr: Expr, schema: &DFSchema) -> Result<Expr> {
+fn as_text(expr: Expr, schema: &DFSchema) -> Result<Expr> {
     let (_, field) = expr.to_field(schema)?;
     match field.data_type() {
         text if is_text(text) || text.is_null() => Ok(expr),
@@ -259,17 +262,275 @@ fn pattern(pattern: Expr, escape: Option<char>) -> Result<Expr> {
     call(LIKE_PATTERN, args)
 }
 
-pub(super) fn text_literal(expr: &Expr) -> Option<&str> {
+fn text_literal(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Literal(value, _) => value.try_as_str().flatten(),
         _ => None,
     }
 }
 
+// ---- comparisons
+
+/// The two sides of a comparison, brought to types that can be compared.
+fn comparable(left: Expr, right: Expr, schema: &DFSchema) -> Result<(Expr, Expr)> {
+    let left_type = left.get_type(schema)?;
+    let right_type = right.get_type(schema)?;
+    if left_type == right_type {
+        return Ok((left, right));
+    }
+    if is_text(&right_type) {
+        let (left, right) = with_text(left, &left_type, right, schema)?;
+        return Ok((left, right));
+    }
+    if is_text(&left_type) {
+        let (right, left) = with_text(right, &right_type, left, schema)?;
+        return Ok((left, right));
+    }
+    if left_type == DataType::Boolean
+        && let Some(truth) = truth_of_number(&right)
+    {
+        return Ok((left, lit(truth)));
+    }
+    if right_type == DataType::Boolean
+        && let Some(truth) = truth_of_number(&left)
+    {
+        return Ok((lit(truth), right));
+    }
+    Ok((left, right))
+}
+
+fn truth_of_number(expr: &Expr) -> Option<bool> {
+    match expr {
+        Expr::Literal(ScalarValue::Int64(Some(0)), _) => Some(false),
+        Expr::Literal(ScalarValue::Int64(Some(1)), _) => Some(true),
+        _ => None,
+    }
+}
+
+/// A value of another type beside a text.
+fn with_text(
+    other: Expr,
+    other_type: &DataType,
+    text: Expr,
+    schema: &DFSchema,
+) -> Result<(Expr, Expr)> {
+    let literal = text_literal(&text).map(str::to_owned);
+    match other_type {
+        t if is_text(t) || t.is_null() => Ok((other, text)),
+        DataType::Timestamp(_, _) => {
+            let text = match literal {
+                Some(written) => time_literal(&written)?,
+                None => Expr::TryCast(TryCast::new(Box::new(text), time_type(None))),
+            };
+            Ok((other, text))
+        }
+        DataType::Date32 | DataType::Date64 => match literal {
+            Some(written) => {
+                let time = time_literal(&written)?;
+                let midnight = matches!(
+                    &time,
+                    Expr::Literal(ScalarValue::TimestampMillisecond(Some(ms), _), _) if ms % 86_400_000 == 0
+                );
+                let wanted = if midnight {
+                    DataType::Date32
+                } else {
+                    time_type(None)
+                };
+                let other = Expr::Cast(Cast::new(Box::new(other), wanted.clone()));
+                Ok((other, Expr::Cast(Cast::new(Box::new(time), wanted))))
+            }
+            None => Ok((
+                other,
+                Expr::TryCast(TryCast::new(Box::new(text), DataType::Date32)),
+            )),
+        },
+        DataType::Boolean => match (literal, &other) {
+            // A constant beside a text column: `sessionCredentialFromConsole = true`.
+            (None, Expr::Literal(ScalarValue::Boolean(truth), _)) => {
+                Ok((lit(ScalarValue::Utf8(truth.map(|t| t.to_string()))), text))
+            }
+            (Some(written), _) => match written.trim().to_ascii_lowercase().as_str() {
+                "true" | "1" => Ok((other, lit(true))),
+                "false" | "0" => Ok((other, lit(false))),
+                _ => Err(refused(
+                    Code::WrongType,
+                    format!(
+                        "{written:?} is compared with a boolean, and is neither true nor false"
+                    ),
+                )),
+            },
+            (None, _) => Ok((
+                Expr::Cast(Cast::new(Box::new(other), DataType::Utf8View)),
+                text,
+            )),
+        },
+        t if t.is_numeric() => {
+            let number = match literal {
+                Some(written) => number_literal(&written)?,
+                None => Expr::TryCast(TryCast::new(Box::new(text), DataType::Float64)),
+            };
+            Ok((other, number))
+        }
+        t if t.is_nested() => Ok((as_text(other, schema)?, text)),
+        _ => Ok((other, text)),
+    }
+}
+
+fn number_literal(written: &str) -> Result<Expr> {
+    let trimmed = written.trim();
+    if let Ok(whole) = trimmed.parse::<i64>() {
+        return Ok(lit(whole));
+    }
+    match trimmed.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(lit(number)),
+        _ => Err(refused(
+            Code::WrongType,
+            format!("{written:?} is compared with a number, and is none"),
+        )),
+    }
+}
+
+/// A time as written, in milliseconds, or in nanoseconds where it is finer.
+fn time_literal(written: &str) -> Result<Expr> {
+    let time = time_text::parse(written);
+    let instant = time.and_then(|t| Some((t, t.instant_ms()?)));
+    let Some((time, ms)) = instant else {
+        return Err(refused_with_hint(
+            Code::WrongType,
+            format!("{written:?} is compared with a time, and is none"),
+            "a time is written '2023-07-01 12:00:00', '2023-07-01T12:00:00Z' or '2023-07-01'"
+                .to_owned(),
+        ));
+    };
+    if !time.finer_than_ms() {
+        return Ok(lit(ScalarValue::TimestampMillisecond(Some(ms), None)));
+    }
+    use chrono::Timelike;
+    let below = i64::from(time.local.nanosecond() % 1_000_000);
+    let ns = ms
+        .checked_mul(1_000_000)
+        .and_then(|ns| ns.checked_add(below));
+    Ok(lit(ScalarValue::TimestampNanosecond(ns, None)))
+}
+
+// ---- casts
+
+fn cast(expr: Expr, wanted: &SqlType, is_try: bool, schema: &DFSchema) -> Result<Expr> {
+    let (_, field) = expr.to_field(schema)?;
+    let given = field.data_type();
+    let target = wanted.arrow();
+    let named = |name: &str| {
+        if is_try {
+            functions::try_name(name)
+        } else {
+            name.to_owned()
+        }
+    };
+    if json_type::is_json(&field) {
+        return match wanted {
+            SqlType::Json => Ok(expr),
+            SqlType::Varchar => call(casts::JSON_TO_TEXT, vec![expr]),
+            _ => call(&named(casts::JSON_TO), vec![expr, lit(wanted.to_string())]),
+        };
+    }
+    match (wanted, given) {
+        (SqlType::Json, _) => call(casts::TO_JSON, vec![expr]),
+        (SqlType::Varchar, DataType::Timestamp(_, _)) => call(casts::TIME_TO_TEXT, vec![expr]),
+        (SqlType::Varchar, nested) if nested.is_nested() => call(casts::TO_JSON, vec![expr]),
+        (SqlType::Timestamp { .. }, text) if is_text(text) => match text_literal(&expr) {
+            Some(written) => match (time_literal(written), is_try) {
+                (Ok(literal), _) => Ok(plain_cast(literal, target, given, false)),
+                (Err(_), true) => Ok(lit(ScalarValue::TimestampMillisecond(None, None))),
+                (Err(error), false) => Err(error),
+            },
+            None => Ok(plain_cast(expr, target, given, is_try)),
+        },
+        (SqlType::Date, text) if is_text(text) => match text_literal(&expr) {
+            Some(written) => match (time_literal(written), is_try) {
+                (Ok(literal), _) => Ok(plain_cast(literal, target, given, false)),
+                (Err(_), true) => Ok(lit(ScalarValue::Date32(None))),
+                (Err(error), false) => Err(error),
+            },
+            None => Ok(plain_cast(expr, target, given, is_try)),
+        },
+        (SqlType::Row(wanted), DataType::Struct(given)) if wanted.len() == given.len() => {
+            let mut parts = Vec::with_capacity(2 * wanted.len());
+            for (at, ((name, sql_type), field)) in wanted.iter().zip(given).enumerate() {
+                let args = vec![expr.clone(), lit(field.name().clone())];
+                let part = Expr::ScalarFunction(ScalarFunction::new_udf(get_field(), args));
+                parts.push(lit(name.clone().unwrap_or_else(|| format!("field{at}"))));
+                parts.push(cast(part, sql_type, is_try, schema)?);
+            }
+            let row = ScalarFunction::new_udf(named_struct(), parts);
+            Ok(Expr::ScalarFunction(row))
+        }
+        // Trino rounds where Rust cuts.
+        (SqlType::Integer(_), t) if t.is_floating() => {
+            let round = datafusion::functions::math::round();
+            let rounded = ScalarFunction::new_udf(round, vec![expr]);
+            Ok(plain_cast(
+                Expr::ScalarFunction(rounded),
+                target,
+                given,
+                is_try,
+            ))
+        }
+        _ => Ok(plain_cast(expr, target, given, is_try)),
+    }
+}
+
+fn plain_cast(expr: Expr, target: DataType, given: &DataType, is_try: bool) -> Expr {
+    if is_try {
+        return Expr::TryCast(TryCast::new(Box::new(expr), target));
+    }
+    let already = match &expr {
+        Expr::Literal(value, _) => value.data_type() == target,
+        _ => *given == target,
+    };
+    if already {
+        return expr;
+    }
+    Expr::Cast(Cast::new(Box::new(expr), target))
+}
+
+// ---- intervals
+
+/// An interval so many times: DataFusion has no such product.
+fn times_interval(expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+    let (interval, number) = match (expr.left.get_type(schema)?, expr.right.get_type(schema)?) {
+        (DataType::Interval(_), t) if t.is_numeric() => (&expr.left, &expr.right),
+        (t, DataType::Interval(_)) if t.is_numeric() => (&expr.right, &expr.left),
+        _ => return Ok(PlannerResult::Original(expr)),
+    };
+    // The product of a duration and a number is known: an interval of days and less is a
+    // duration, and is made one.
+    let Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(value)), _) = interval else {
+        return Err(refused(
+            Code::Unsupported,
+            "an interval that is multiplied is written out",
+        ));
+    };
+    if value.months != 0 {
+        return Err(refused_with_hint(
+            Code::Unsupported,
+            "months are not multiplied".to_owned(),
+            "date_add('month', n, time) adds so many".to_owned(),
+        ));
+    }
+    let ms = i64::from(value.days) * 86_400_000 + value.nanoseconds / 1_000_000;
+    let factor = Expr::Cast(Cast::new(Box::new(number.clone()), DataType::Float64));
+    let product = compared(factor, Operator::Multiply, lit(ms as f64));
+    let product = Expr::Cast(Cast::new(Box::new(product), DataType::Int64));
+    let duration = DataType::Duration(TimeUnit::Millisecond);
+    Ok(PlannerResult::Planned(Expr::Cast(Cast::new(
+        Box::new(product),
+        duration,
+    ))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::functions::time_type;
     use datafusion::logical_expr::col;
 
     fn schema() -> DFSchema {
@@ -281,6 +542,38 @@ mod tests {
             Field::new("m", tarn_store::fields::map_type(), true),
         ];
         DFSchema::from_unqualified_fields(fields.into(), Default::default()).expect("a schema")
+    }
+
+    fn eq(left: Expr, right: Expr) -> Result<String> {
+        comparable(left, right, &schema()).map(|(l, r)| format!("{l} = {r}"))
+    }
+
+    #[test]
+    fn constants_take_the_type_of_the_column() {
+        assert_eq!(
+            eq(col("t"), lit("1970-01-01 00:00:01")).expect("no error"),
+            "t = TimestampMillisecond(1000, None)"
+        );
+        assert_eq!(
+            eq(col("b"), lit("False")).expect("no error"),
+            "b = Boolean(false)"
+        );
+        assert_eq!(
+            eq(col("b"), lit(1_i64)).expect("no error"),
+            "b = Boolean(true)"
+        );
+        assert_eq!(
+            eq(lit(true), col("s")).expect("no error"),
+            "Utf8(\"true\") = s"
+        );
+        assert_eq!(eq(col("n"), lit("7")).expect("no error"), "n = Int64(7)");
+        assert_eq!(
+            eq(col("s"), lit(7_i64)).expect("no error"),
+            "TRY_CAST(s AS Float64) = Int64(7)"
+        );
+        for wrong in [(col("t"), "x"), (col("b"), "maybe"), (col("n"), "seven")] {
+            assert!(eq(wrong.0, lit(wrong.1)).is_err(), "{}", wrong.1);
+        }
     }
 
     #[test]
@@ -316,5 +609,27 @@ mod tests {
         assert_eq!(got.to_string(), "element_at(m, Utf8(\"bucketName\"))");
         assert_eq!(t, DataType::Utf8View);
         assert!(member(col("s"), &DataType::Utf8View, "k").is_err());
+    }
+
+    #[test]
+    fn floats_are_rounded() {
+        let cast = |e, t: &str| {
+            let t = SqlType::parse(t).expect("a type");
+            cast(e, &t, false, &schema()).map(|e| e.to_string())
+        };
+        assert_eq!(
+            cast(lit(1.6), "bigint").expect("no error"),
+            "CAST(round(Float64(1.6)) AS Int64)"
+        );
+        assert_eq!(cast(col("s"), "varchar").expect("no error"), "s");
+        assert_eq!(
+            cast(col("t"), "varchar").expect("no error"),
+            "time_to_varchar(t)"
+        );
+        assert_eq!(cast(col("m"), "varchar").expect("no error"), "to_json(m)");
+        assert_eq!(
+            cast(lit("2023-01-01"), "timestamp").expect("no error"),
+            "TimestampMillisecond(1672531200000, None)"
+        );
     }
 }

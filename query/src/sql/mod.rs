@@ -31,8 +31,6 @@
 
 mod allow;
 mod calls;
-mod cast;
-mod comparison;
 mod dialect;
 mod expressions;
 mod mask;
