@@ -102,7 +102,11 @@ pub fn script(home: &Path, options: &WriteOptions) {
                     .reindex("default", &mut |_| {}, &Cancel::default())
                     .expect("rebuilt");
             }
-            Action::Close => session.take().map_or((), |s| s.close().expect("closed")),
+            Action::Close => {
+                if let Some(session) = session.take() {
+                    session.close().expect("closed");
+                }
+            }
         }
         done.write_all(format!("{name}\n").as_bytes())
             .expect("written");

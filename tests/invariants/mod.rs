@@ -2,6 +2,9 @@
 //!
 //! The first one, that nothing acknowledged is lost, is in [`crate::crash`].
 
+mod as_delivered;
+mod bounded;
 mod once;
 mod scoped;
+mod sums;
 mod whole;

@@ -7,8 +7,8 @@ use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use tarn_store::path::{Arrays, FieldPath};
 use tarn_store::{
-    Access, AccountScope, Cancel, ColumnSource, Field, FieldTest, Matcher, Predicate, ScanColumn,
-    ScanRequest, Snapshot, StoreId, TimeRange,
+    Access, AccountScope, Cancel, ColumnSource, Field, Predicate, ScanColumn, ScanRequest,
+    Snapshot, StoreId, TimeRange,
 };
 
 /// The record's own text, which is what `eventJson` and `@message` show.
@@ -37,15 +37,6 @@ pub fn everything(store: StoreId) -> ScanRequest {
         batch_rows: 512,
         access: Access::Indexed,
     }
-}
-
-/// True of events whose field is this text.
-pub fn equals(path: &str, text: &str) -> Predicate {
-    Predicate::Field(FieldTest {
-        field: Field::path(FieldPath::parse(path), Arrays::Exact),
-        matcher: Matcher::Equals(text.to_owned()),
-        when_missing: false,
-    })
 }
 
 /// A row: its cells as text, none where the column is null.
@@ -134,15 +125,6 @@ pub fn agreed_rows(snapshot: &Arc<Snapshot>, request: &ScanRequest) -> Vec<Row> 
 /// The records of a store, found both ways, sorted.
 pub fn records(snapshot: &Arc<Snapshot>, store: StoreId) -> Vec<String> {
     first_cells(agreed_rows(snapshot, &everything(store)))
-}
-
-/// The records that match, found both ways, sorted.
-pub fn matching(snapshot: &Arc<Snapshot>, store: StoreId, predicate: Predicate) -> Vec<String> {
-    let request = ScanRequest {
-        predicate,
-        ..everything(store)
-    };
-    first_cells(agreed_rows(snapshot, &request))
 }
 
 /// How many events each way of access sees: by index, then plain.

@@ -106,7 +106,8 @@ impl Value {
 impl Spelling {
     fn blank(&mut self, out: &mut String) {
         if let Self::Other(random) = self {
-            out.push_str(*random.pick(&["", "", " ", "  ", "\t"]));
+            const BLANKS: [&str; 5] = ["", "", " ", "  ", "\t"];
+            out.push_str(BLANKS[random.below(BLANKS.len())]);
         }
     }
 

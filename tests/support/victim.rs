@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use tarn_store::owner::Session;
@@ -146,18 +146,6 @@ impl Victim {
         assert!(end.success(), "the child failed: {end}");
         let text = fs::read(path).expect("it wrote its summary");
         serde_json::from_slice(&text).expect("JSON")
-    }
-
-    /// Waits until a file is there.
-    pub fn wait_for(&self, path: &Path) {
-        let begun = Instant::now();
-        while !path.exists() {
-            assert!(
-                begun.elapsed() < Duration::from_secs(60),
-                "waited for {path:?}"
-            );
-            std::thread::sleep(Duration::from_millis(1));
-        }
     }
 }
 

@@ -64,8 +64,8 @@ impl World {
                 home::import(&session, &[log(0), log(1), log(2), log(3)].concat());
             }
             Layout::SplitsAndTail => {
-                for n in 0..3 {
-                    push_as_split(&session, &home, n, parts[n]);
+                for (n, part) in parts.iter().enumerate().take(3) {
+                    push_as_split(&session, &home, n, part);
                 }
                 push_quietly(&session, &home, &corpus, parts[3]);
             }
@@ -79,8 +79,8 @@ impl World {
                 push_quietly(&session, &home, &corpus, parts[3]);
             }
             Layout::Rebuilt => {
-                for n in 0..3 {
-                    push_as_split(&session, &home, n, parts[n]);
+                for (n, part) in parts.iter().enumerate().take(3) {
+                    push_as_split(&session, &home, n, part);
                 }
                 session
                     .reindex("default", &mut |_| {}, &Cancel::default())
