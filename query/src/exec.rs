@@ -79,11 +79,13 @@ impl EventScanExec {
     }
 
     /// The same rows in the order of event time, from one partition, and only the first
-    /// `fetch` of them; None where the expression is no order of event time.
+    /// `fetch` of them, with or without the ties of the last; None where the expression is
+    /// no order of event time.
     pub fn ordered(
         &self,
         sort: &PhysicalSortExpr,
         fetch: Option<usize>,
+        with_ties: bool,
     ) -> Option<Result<Self, QueryError>> {
         let column = sort.expr.downcast_ref::<Column>()?;
         if self.request.columns.get(column.index())?.source != event_time() {
@@ -95,6 +97,7 @@ impl EventScanExec {
             false => TimeOrder::OldestFirst,
         });
         request.limit = smaller(request.limit, fetch);
+        request.with_ties = with_ties;
         let planned = Self::plan(self.scope.clone(), request).map(|mut scan| {
             let mut equivalences = scan.properties.equivalence_properties().clone();
             // No event is without a time, so where nulls go says nothing.

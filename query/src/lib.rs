@@ -30,6 +30,7 @@ mod engine;
 mod error;
 mod exec;
 pub mod functions;
+mod groups;
 pub mod insights;
 mod language;
 mod leaf_pass;

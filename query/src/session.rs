@@ -16,6 +16,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 use crate::functions;
+use crate::groups::GroupScanRule;
 use crate::search_function;
 use crate::time_order::TimeOrderRule;
 
@@ -77,13 +78,18 @@ fn batch_rows(threads: usize, memory_bytes: usize) -> usize {
     (memory_bytes / threads / BATCHES_HELD / RECORD_BYTES).clamp(least, most)
 }
 
-/// DataFusion's rules with ours before the last, which only checks.
+/// DataFusion's rules and ours.
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     let check = rules
         .iter()
         .position(|rule| rule.name() == "SanityCheckPlan");
     rules.insert(check.unwrap_or(rules.len()), Arc::new(TimeOrderRule));
+    // Before operators are put between the two steps of an aggregation.
+    let between = rules
+        .iter()
+        .position(|rule| rule.name() == "EnsureRequirements");
+    rules.insert(between.unwrap_or(0), Arc::new(GroupScanRule));
     rules
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
+use tarn_store::groups::{GroupTable, Grouping};
 use tarn_store::{
     AccountScope, Cancel, ScanError, ScanPartition, ScanRequest, ScanStatistics, Snapshot, StoreId,
     TimeRange,
@@ -54,6 +55,21 @@ pub trait Partition: Send + Sync {
     ///
     /// **Errors**: cancelled, or what was read is damaged.
     fn run(&self, emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>) -> Result<(), QueryError>;
+
+    /// Whether [`Partition::group`] knows how.
+    fn can_group(&self) -> bool {
+        false
+    }
+
+    /// The groups of the partition's events; none where `reserve` refuses the memory, in
+    /// bytes, that they take.
+    fn group(
+        &self,
+        _grouping: &Grouping,
+        _reserve: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Option<GroupTable>, QueryError> {
+        Ok(None)
+    }
 }
 
 impl fmt::Debug for PlannedScan {
@@ -156,6 +172,18 @@ impl fmt::Debug for SnapshotSource {
 impl Partition for ScanPartition {
     fn run(&self, emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>) -> Result<(), QueryError> {
         ScanPartition::run(self, emit).map_err(scan_error)
+    }
+
+    fn can_group(&self) -> bool {
+        true
+    }
+
+    fn group(
+        &self,
+        grouping: &Grouping,
+        reserve: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Option<GroupTable>, QueryError> {
+        ScanPartition::group(self, grouping, reserve).map_err(scan_error)
     }
 }
 

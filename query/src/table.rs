@@ -88,6 +88,7 @@ impl EventTable {
             columns,
             order: None,
             limit,
+            with_ties: false,
             partitions: 1,
             batch_rows: 0,
             access: self.scope.access,

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::physical_expr::PhysicalSortExpr;
 use datafusion::physical_expr::expressions::Column;
@@ -51,12 +51,27 @@ impl PhysicalOptimizerRule for TimeOrderRule {
             let fetch = merged
                 .and_then(SortPreservingMergeExec::fetch)
                 .or(sort.fetch());
-            let [by_time] = sort.expr().as_ref() else {
+            let (by_time, is_all) = match sort.expr().as_ref() {
+                [by_time] => (by_time, true),
+                // Of rows of the same time others than the first may be wanted.
+                [by_time, ..] if fetch.is_some() => (by_time, false),
+                _ => return Ok(Transformed::no(plan)),
+            };
+            let wanted = Wanted {
+                fetch,
+                with_ties: !is_all,
+            };
+            let Some(ordered) = ordered(sort.input(), by_time, wanted)? else {
                 return Ok(Transformed::no(plan));
             };
-            let Some(ordered) = ordered(sort.input(), by_time, fetch)? else {
-                return Ok(Transformed::no(plan));
-            };
+            if !is_all {
+                let sort = SortExec::new(sort.expr().clone(), ordered).with_fetch(fetch);
+                return Ok(Transformed::new(
+                    Arc::new(sort),
+                    true,
+                    TreeNodeRecursion::Jump,
+                ));
+            }
             let limited: Arc<dyn ExecutionPlan> = match fetch {
                 Some(_) => Arc::new(GlobalLimitExec::new(ordered, 0, fetch)),
                 None => ordered,
@@ -75,17 +90,26 @@ impl PhysicalOptimizerRule for TimeOrderRule {
     }
 }
 
+/// How many of the first rows are wanted; below a filter nobody knows.
+#[derive(Clone, Copy)]
+struct Wanted {
+    fetch: Option<usize>,
+    with_ties: bool,
+}
+
 /// The plan over an ordered scan, in one partition; None where an operator below the sort
 /// mixes the order up.
-///
-/// `fetch` is how many rows of the plan are wanted; below a filter nobody knows.
 fn ordered(
     plan: &Arc<dyn ExecutionPlan>,
     sort: &PhysicalSortExpr,
-    fetch: Option<usize>,
+    wanted: Wanted,
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     if let Some(scan) = plan.downcast_ref::<EventScanExec>() {
-        return match scan.ordered(sort, fetch) {
+        // A sort of everything for its own sake is no better with one partition.
+        if wanted.with_ties && wanted.fetch.is_none() {
+            return Ok(None);
+        }
+        return match scan.ordered(sort, wanted.fetch, wanted.with_ties) {
             Some(Ok(scan)) => Ok(Some(Arc::new(scan))),
             Some(Err(error)) => Err(DataFusionError::External(Box::new(error))),
             None => Ok(None),
@@ -95,9 +119,9 @@ fn ordered(
         let [input] = plan.children()[..] else {
             return Ok(None);
         };
-        return ordered(input, sort, fetch);
+        return ordered(input, sort, wanted);
     }
-    let (input, below, fetch) = if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
+    let (input, below, wanted) = if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
         let below = column_below(sort, |i| {
             projection
                 .expr()
@@ -106,7 +130,7 @@ fn ordered(
                 .downcast_ref::<Column>()
                 .cloned()
         });
-        (projection.input(), below, fetch)
+        (projection.input(), below, wanted)
     } else if let Some(filter) = plan.downcast_ref::<FilterExec>() {
         if filter.fetch().is_some() {
             return Ok(None);
@@ -121,14 +145,18 @@ fn ordered(
                 })
             }
         };
-        (filter.input(), below, None)
+        let unknown = Wanted {
+            fetch: None,
+            ..wanted
+        };
+        (filter.input(), below, unknown)
     } else {
         return Ok(None);
     };
     let Some(below) = below else {
         return Ok(None);
     };
-    let Some(input) = ordered(input, &below, fetch)? else {
+    let Some(input) = ordered(input, &below, wanted)? else {
         return Ok(None);
     };
     let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);

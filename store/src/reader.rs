@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::Mutex;
+
 use crate::directory::{Directory, OpenError};
 use crate::index::cache::SplitCache;
-use crate::kv::db::Db;
+use crate::kv::db::{Db, Written};
 use crate::snapshot::Snapshot;
 
 /// Gives snapshots of what is published.
@@ -20,6 +22,9 @@ struct Shared {
     directory: Directory,
     db: Arc<Db>,
     cache: Arc<SplitCache>,
+    /// The last snapshot, with what the writer had written before it: while
+    /// nothing is written it stays true, and its splits stay open.
+    latest: Mutex<Option<(Written, Arc<Snapshot>)>>,
 }
 
 impl Reader {
@@ -41,17 +46,32 @@ impl Reader {
                 directory,
                 db: Arc::new(db),
                 cache: Arc::new(SplitCache::default()),
+                latest: Mutex::default(),
             }),
         })
     }
 
     /// What is published now.
+    ///
+    /// **Cost**: listing a folder where nothing was written since the last
+    /// call, else reading the catalogue.
     pub fn snapshot(&self) -> Result<Arc<Snapshot>, OpenError> {
-        let snapshot = Snapshot::load(
-            Arc::clone(&self.shared.db),
-            &self.shared.directory.splits(),
-            Arc::clone(&self.shared.cache),
-        )?;
-        Ok(Arc::new(snapshot))
+        let shared = &self.shared;
+        let mut latest = shared.latest.lock();
+        // Looked at before the snapshot is: what is written in between is seen
+        // the next time at the latest.
+        let written = shared.db.written();
+        if let (Some((before, snapshot)), Some(now)) = (latest.as_ref(), &written)
+            && before == now
+        {
+            return Ok(Arc::clone(snapshot));
+        }
+        let snapshot = Arc::new(Snapshot::load(
+            Arc::clone(&shared.db),
+            &shared.directory.splits(),
+            Arc::clone(&shared.cache),
+        )?);
+        *latest = written.map(|written| (written, Arc::clone(&snapshot)));
+        Ok(snapshot)
     }
 }

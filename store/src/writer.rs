@@ -44,6 +44,13 @@ impl WriteOptions {
         (self.memory_bytes / self.threads.max(1) / 4).max(BYTES_MIN)
     }
 
+    /// Bytes of splits that are merged at a time, and of records that are made
+    /// into a split anew: the memory of either is a little more than that.
+    pub fn split_bytes(&self) -> usize {
+        const BYTES_MIN: usize = 16 << 20;
+        (self.memory_bytes / 4).max(BYTES_MIN)
+    }
+
     /// What tantivy is told to use at first.
     pub fn index_bytes(&self) -> usize {
         self.batch_bytes() / 4

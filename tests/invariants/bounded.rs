@@ -73,6 +73,30 @@ impl Records {
     }
 }
 
+/// More than twice the memory that the import may use, in one gzip file.
+#[test]
+fn one_large_file() {
+    const FILE_BYTES: usize = 300 << 20;
+    let home = Home::new();
+    fs::create_dir_all(home.logs()).expect("a folder");
+    let mut records = Records::new(81);
+    let mut out = gzip_writer(&home.logs().join("large.json.gz"));
+    out.write_all(br#"{"Records":["#).expect("written");
+    let mut written = 0;
+    while written < FILE_BYTES {
+        let comma = if written == 0 { "" } else { "," };
+        let record = format!("{comma}{}", records.next(3000));
+        out.write_all(record.as_bytes()).expect("written");
+        written += record.len();
+    }
+    out.write_all(b"]}").expect("written");
+    out.finish().expect("written");
+    within_bounds(&home);
+    let snapshot = home.snapshot();
+    let stored = snapshot.event_count(home::default_store(&snapshot));
+    assert_eq!(stored, records.n as u64);
+}
+
 #[test]
 fn records_of_a_megabyte() {
     let home = Home::new();
@@ -112,6 +136,27 @@ fn many_tiny_files() {
         snapshot.event_count(home::default_store(&snapshot)),
         FILES as u64
     );
+}
+
+/// Rejects keep their bytes, and so many of them must not be kept in memory.
+#[test]
+fn a_large_file_of_rejects() {
+    const FILE_BYTES: usize = 300 << 20;
+    let home = Home::new();
+    fs::create_dir_all(home.logs()).expect("a folder");
+    let mut records = Records::new(84);
+    let mut out = gzip_writer(&home.logs().join("rejects.json.gz"));
+    let mut written = 0;
+    while written < FILE_BYTES {
+        let line = records.next(20_000).replace("eventTime", "eventTide");
+        out.write_all(format!("{line}\n").as_bytes())
+            .expect("written");
+        written += line.len();
+    }
+    out.finish().expect("written");
+    within_bounds(&home);
+    let rejects = home.snapshot().rejects(None).expect("read");
+    assert_eq!(rejects.len(), records.n);
 }
 
 /// The same events over and over: whatever is compared with what is stored is

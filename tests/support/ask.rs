@@ -33,6 +33,7 @@ pub fn everything(store: StoreId) -> ScanRequest {
         columns: vec![whole_record()],
         order: None,
         limit: None,
+        with_ties: false,
         partitions: 2,
         batch_rows: 512,
         access: Access::Indexed,

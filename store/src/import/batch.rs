@@ -52,13 +52,15 @@ pub struct Batch {
     pub conflicts: Vec<Conflict>,
     pub files: Vec<FinishedFile>,
     pub rejects: Vec<RejectEntry>,
+    /// Bytes of `files` and `rejects`.
+    beside_bytes: usize,
     pub sums: RecordSums,
 }
 
 impl Batch {
-    /// Bytes of the records held.
+    /// Bytes held: of records, rejected ones included, and of finished files.
     pub fn bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.beside_bytes
     }
 
     pub fn is_empty(&self) -> bool {
@@ -80,6 +82,16 @@ impl Batch {
             provenance,
             record: start..self.bytes.len(),
         });
+    }
+
+    pub fn reject(&mut self, entry: RejectEntry) {
+        self.beside_bytes += entry.bytes.len() + entry.path.len() + size_of::<RejectEntry>();
+        self.rejects.push(entry);
+    }
+
+    pub fn finish_file(&mut self, file: FinishedFile) {
+        self.beside_bytes += file.key.len() + file.entry.sha256.len() + size_of::<FinishedFile>();
+        self.files.push(file);
     }
 
     /// The record of an event, as delivered.

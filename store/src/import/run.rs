@@ -322,6 +322,10 @@ impl Run<'_> {
         let mut filling = Filling::default();
         while let Some(file) = self.take_file() {
             self.read_file(file, &mut filling, &give)?;
+            // Files without a record fill a batch as well.
+            if filling.batch.bytes() >= self.core.options.batch_bytes() {
+                self.commit(std::mem::take(&mut filling))?;
+            }
         }
         self.commit(filling)?;
         drop(give);
@@ -401,7 +405,7 @@ impl Run<'_> {
             FileKind::Digest => filling.files_not_event_logs += 1,
         }
         filling.file_bytes += file.size;
-        filling.batch.files.push(FinishedFile {
+        filling.batch.finish_file(FinishedFile {
             key: file_key(self.target.store, &file.path),
             entry: FileEntry {
                 size: file.size,
@@ -534,7 +538,7 @@ impl Reading<'_, '_> {
         let kept = bytes.get(..REJECT_BYTES_MAX).unwrap_or(bytes);
         let kind = kind_of_reason(&reason);
         *self.filling.reasons.entry(kind).or_default() += 1;
-        self.filling.batch.rejects.push(RejectEntry {
+        self.filling.batch.reject(RejectEntry {
             import: self.run.target.import,
             store: self.run.target.store,
             path: self.path.to_owned(),

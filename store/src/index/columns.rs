@@ -178,6 +178,13 @@ fn visit_values<T>(column: &Column<T>, docs: &[u32], mut visit: impl FnMut(usize
 where
     T: Copy + Default + PartialOrd + std::fmt::Debug + Send + Sync + 'static,
 {
+    let (Some(first), Some(last)) = (docs.first(), docs.last()) else {
+        return;
+    };
+    let range = *first..*last + 1;
+    if range.len() == docs.len() {
+        return visit_range(column, range, visit);
+    }
     let (mut found, mut rows) = (Vec::new(), Vec::new());
     column.index.docids_to_rowids(docs, &mut found, &mut rows);
     let mut values = vec![T::default(); rows.len()];
@@ -188,6 +195,49 @@ where
             i += 1;
         }
         visit(i, value);
+    }
+}
+
+/// As [`visit_values`], of all documents of a range: rows are read in runs.
+fn visit_range<T>(column: &Column<T>, range: Range<u32>, mut visit: impl FnMut(usize, T))
+where
+    T: Copy + Default + PartialOrd + std::fmt::Debug + Send + Sync + 'static,
+{
+    let rows = column.index.docid_range_to_rowids(range.clone());
+    let mut run = vec![T::default(); RUN.min(rows.len())];
+    let mut docs = Vec::new();
+    for_each_run(&*column.values, rows, &mut run, |first, values| {
+        if matches!(column.index, ColumnIndex::Full) {
+            for (row, value) in (first..).zip(values) {
+                visit((row - range.start) as usize, *value);
+            }
+            return;
+        }
+        docs.clear();
+        docs.extend(first..first + values.len() as u32);
+        documents_of_rows(&column.index, range.start, &mut docs);
+        for (doc, value) in docs.iter().zip(values) {
+            visit((doc - range.start) as usize, *value);
+        }
+    });
+}
+
+/// Turns rows, which ascend, into the documents that have them, each as often
+/// as it has rows. `from` is a document at or before the first.
+fn documents_of_rows(index: &ColumnIndex, from: u32, rows: &mut [u32]) {
+    match index {
+        ColumnIndex::Optional(optional) => optional.select_batch(rows),
+        _ => {
+            let mut doc = from;
+            let mut end = index.value_row_ids(doc).end;
+            for row in rows {
+                while *row >= end {
+                    doc += 1;
+                    end = index.value_row_ids(doc).end.max(end);
+                }
+                *row = doc;
+            }
+        }
     }
 }
 
@@ -213,6 +263,17 @@ impl IntegerColumn {
     /// document's place in `docs`.
     pub fn visit(&self, docs: &[u32], visit: impl FnMut(usize, i64)) {
         visit_values(&self.0, docs, visit);
+    }
+
+    /// The values of `docs`, which ascend, of a column that every document has.
+    pub fn values(&self, docs: &[u32], values: &mut Vec<i64>) {
+        values.clear();
+        values.resize(docs.len(), 0);
+        self.visit(docs, |i, value| {
+            if let Some(slot) = values.get_mut(i) {
+                *slot = value;
+            }
+        });
     }
 
     /// The value of a document of a column that every document has.

@@ -64,7 +64,8 @@ pub fn merge_store(
     let mut n_merges = 0;
     while !cancel.is_cancelled() {
         let splits: Vec<Arc<SplitEntry>> = core.catalogue.lock().splits(store).cloned().collect();
-        let Some(inputs) = choose(splits, when) else {
+        let bytes_max = core.options.split_bytes() as u64;
+        let Some(inputs) = choose(splits, when, bytes_max) else {
             break;
         };
         merge(core, store, &inputs)?;
@@ -74,9 +75,14 @@ pub fn merge_store(
 }
 
 /// The next splits to merge: neighbours in time that together are not too
-/// large. Among the possible runs the one with most splits.
-fn choose(mut splits: Vec<Arc<SplitEntry>>, when: When) -> Option<Vec<Arc<SplitEntry>>> {
-    splits.retain(|s| s.n_docs < DOCS_ENOUGH);
+/// large, for a split or for the memory that the merge needs. Among the
+/// possible runs the one with most splits.
+fn choose(
+    mut splits: Vec<Arc<SplitEntry>>,
+    when: When,
+    bytes_max: u64,
+) -> Option<Vec<Arc<SplitEntry>>> {
+    splits.retain(|s| s.n_docs < DOCS_ENOUGH && s.bytes <= bytes_max / 2);
     splits.sort_by_key(|s| (s.time_min_ms, s.time_max_ms, s.id));
     let inputs_min = match when {
         When::Importing => INPUTS_MIN_WHILE_IMPORTING,
@@ -84,11 +90,13 @@ fn choose(mut splits: Vec<Arc<SplitEntry>>, when: When) -> Option<Vec<Arc<SplitE
     };
     let mut best: &[Arc<SplitEntry>] = &[];
     let mut start = 0;
-    let mut n_docs = 0_u64;
+    let (mut n_docs, mut n_bytes) = (0_u64, 0_u64);
     for end in 0..splits.len() {
         n_docs += u64::from(splits[end].n_docs);
-        while n_docs > u64::from(DOCS_MAX) {
+        n_bytes += splits[end].bytes;
+        while n_docs > u64::from(DOCS_MAX) || n_bytes > bytes_max {
             n_docs -= u64::from(splits[start].n_docs);
+            n_bytes -= splits[start].bytes;
             start += 1;
         }
         if end + 1 - start > best.len() {
@@ -242,7 +250,7 @@ mod tests {
     }
 
     fn chosen(splits: Vec<Arc<SplitEntry>>, when: When) -> Option<Vec<u64>> {
-        choose(splits, when).map(|c| c.iter().map(|s| s.id).collect())
+        choose(splits, when, 100).map(|c| c.iter().map(|s| s.id).collect())
     }
 
     #[test]
@@ -256,6 +264,20 @@ mod tests {
         assert_eq!(chosen(splits.clone(), When::AtRest), Some(vec![2, 3]));
         assert_eq!(chosen(splits, When::Importing), None);
         assert_eq!(chosen(vec![split(1, 5, 0)], When::AtRest), None);
+    }
+
+    #[test]
+    fn a_merge_keeps_within_its_memory() {
+        let of_bytes = |id: u64, bytes: u64| {
+            Arc::new(SplitEntry {
+                bytes,
+                ..SplitEntry::clone(&split(id, 10, id as i64))
+            })
+        };
+        let splits = vec![of_bytes(1, 50), of_bytes(2, 40), of_bytes(3, 20)];
+        assert_eq!(chosen(splits, When::AtRest), Some(vec![1, 2]));
+        let splits = vec![of_bytes(1, 51), of_bytes(2, 50), of_bytes(3, 60)];
+        assert_eq!(chosen(splits, When::AtRest), None, "two are large enough");
     }
 
     #[test]

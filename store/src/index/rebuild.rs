@@ -19,10 +19,6 @@ use crate::kv::value::{BadValue, StoredEvent};
 use crate::scan::{Cancel, StoreId, TimeRange};
 use crate::writer::Core;
 
-/// A split is closed when its records reach this many bytes: the memory of
-/// rebuilding is about this much again.
-const RECORD_BYTES_MAX: usize = 512 << 20;
-
 /// How far a rebuild is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RebuildProgress {
@@ -155,7 +151,8 @@ impl Rebuild<'_> {
         let json = Json::parse(&event.record).map_err(|e| unreadable(e.into()))?;
         let header = EventHeader::of(&json).map_err(unreadable)?;
         let is_full = self.open.as_ref().is_some_and(|open| {
-            open.builder.n_docs() >= DOCS_MAX || open.record_bytes >= RECORD_BYTES_MAX
+            open.builder.n_docs() >= DOCS_MAX
+                || open.record_bytes >= self.core.options.split_bytes()
         });
         if is_full {
             self.close()?;

@@ -4,7 +4,10 @@
 //! secondaries beside it and follow the writer's log. Every write is synced:
 //! what a caller was told is durable is.
 
+use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use parking_lot::Mutex;
 use rocksdb::{
@@ -49,6 +52,10 @@ pub struct Db {
     scratch: Option<PathBuf>,
     follows: Mutex<()>,
 }
+
+/// See [`Db::written`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written(Vec<(OsString, u64, SystemTime)>);
 
 /// Puts and deletes that happen together or not at all.
 #[derive(Default)]
@@ -139,6 +146,9 @@ impl Db {
         let mut options = database_options();
         // A secondary has to hold the files that the writer may delete.
         options.set_max_open_files(-1);
+        // By default each look at each family starts sixteen threads to open
+        // files that are open already: hundreds for every query.
+        options.set_max_file_opening_threads(1);
         let db = RocksDb::open_cf_descriptors_as_secondary(&options, path, &scratch, descriptors())
             .map_err(|source| io("opening for reading", path, source))?;
         Ok(Self {
@@ -152,6 +162,25 @@ impl Db {
     /// Whether this is a reader beside a possible writer.
     pub fn is_secondary(&self) -> bool {
         self.scratch.is_some()
+    }
+
+    /// What tells whether anything was written since: the files that the writer
+    /// appends to, with their lengths and times. None where they cannot be
+    /// listed now.
+    pub fn written(&self) -> Option<Written> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.path).ok()? {
+            let entry = entry.ok()?;
+            let name = entry.file_name();
+            let is_appended_to = name.as_encoded_bytes().ends_with(b".log")
+                || name.as_encoded_bytes().starts_with(b"MANIFEST-");
+            if is_appended_to {
+                let of_file = entry.metadata().ok()?;
+                files.push((name, of_file.len(), of_file.modified().ok()?));
+            }
+        }
+        files.sort();
+        Some(Written(files))
     }
 
     /// Reads the catalogue as the writer left it by now, and makes sure that

@@ -30,10 +30,10 @@ use crate::snapshot::Snapshot;
 const STORE: StoreId = StoreId(3);
 
 /// Numbers that look random and are the same in every run.
-struct Random(u64);
+pub(super) struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -175,7 +175,7 @@ const PATHS: &[&str] = &[
     "",
 ];
 
-fn field(random: &mut Random) -> Field {
+pub(super) fn field(random: &mut Random) -> Field {
     match random.below(12) {
         0 => Field::Time,
         1 => Field::Account,
@@ -309,7 +309,7 @@ fn columns(random: &mut Random) -> Vec<ScanColumn> {
 
 /// How the events of a world lie in splits.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Layout {
+pub(super) enum Layout {
     OneSorted,
     ThreeUnsorted,
     /// Two splits merged into one, and one more.
@@ -318,7 +318,11 @@ enum Layout {
 
 /// Batches of events in a store, each whole in a split but the last, which has
 /// none; dead events and pushed ones.
-fn world(random: &mut Random, layout: Layout, folder: &std::path::Path) -> Arc<Snapshot> {
+pub(super) fn world(
+    random: &mut Random,
+    layout: Layout,
+    folder: &std::path::Path,
+) -> Arc<Snapshot> {
     let db = Db::open_primary(&folder.join("db")).expect("opened");
     let mut changes = Changes::default();
     let source = SourceEntry {
@@ -530,7 +534,7 @@ fn texts_of(batch: &RecordBatch) -> Vec<String> {
         .collect()
 }
 
-fn request(random: &mut Random) -> ScanRequest {
+pub(super) fn request(random: &mut Random) -> ScanRequest {
     let start = 1_672_531_200_000;
     let order = [
         None,
@@ -560,6 +564,7 @@ fn request(random: &mut Random) -> ScanRequest {
         columns: columns(random),
         order,
         limit: order.and_then(|_| [None, Some(1), Some(7), Some(40)][random.below(4)]),
+        with_ties: order.is_some() && random.below(3) == 0,
         partitions: 1 + random.below(3),
         batch_rows: [3, 64, 8192][random.below(3)],
         access: Access::Indexed,

@@ -214,6 +214,7 @@ fn everything(store: StoreId, scope: AccountScope) -> ScanRequest {
         columns: Vec::new(),
         order: None,
         limit: None,
+        with_ties: false,
         partitions: 1,
         batch_rows: 1024,
         access: Access::Indexed,

@@ -4,7 +4,8 @@
 //! into partitions; `run` drives one: `unit` says which documents are asked
 //! about, `evaluate` which may match and which must, `record` fetches what has
 //! to be asked, `batch` makes columns. `ordered` does the same in the order of
-//! time. `full` answers the plain way, out of `materialise`.
+//! time, and `groups` counts without making rows. `full` answers the plain way,
+//! out of `materialise`.
 
 #[cfg(test)]
 mod agreement;
@@ -14,6 +15,7 @@ mod evaluate;
 mod event_time;
 mod fields;
 mod full;
+pub mod groups;
 mod materialise;
 mod members;
 mod ordered;

@@ -29,7 +29,7 @@ const CHECK_DOCS: usize = if cfg!(test) { 16 } else { 512 };
 /// Rows of a batch whose records are read.
 const ROWS_WITH_RECORDS: usize = 256;
 
-/// Emits at most `limit` rows in the request's order.
+/// Emits at most `limit` rows in the request's order, and their ties.
 pub(crate) fn run(
     shared: &Shared,
     units: &[Arc<SplitUnit>],
@@ -56,17 +56,25 @@ pub(crate) fn run(
     };
     let mut rows: Vec<(usize, u32)> = Vec::new();
     let mut n_left = limit;
-    while n_left > 0 {
+    // The time of the last row, where those of the same time come along.
+    let mut tied_ms = None;
+    while n_left > 0 || tied_ms.is_some() {
         let Some(Turn { source, rival_ms }) = next_turn(&mut sources, order, shared)? else {
             break;
         };
         let Some(best) = sources.get_mut(source) else {
             break;
         };
+        if n_left == 0 && best.known_time() != tied_ms {
+            break;
+        }
         // All rows up to where another source may have an earlier one.
         loop {
+            if shared.request.with_ties {
+                tied_ms = best.known_time();
+            }
             rows.extend(best.take().map(|row| (source, row)));
-            n_left -= 1;
+            n_left = n_left.saturating_sub(1);
             let is_first = match (best.known_time(), rival_ms) {
                 (Some(time_ms), Some(rival_ms)) => order.of(&time_ms, &rival_ms).is_lt(),
                 (time_ms, None) => time_ms.is_some(),

@@ -102,6 +102,9 @@ pub struct ScanRequest {
     /// At most so many rows over all partitions together when there is an
     /// order, else at most so many from each partition.
     pub limit: Option<usize>,
+    /// With an order and a limit: the rows of the last one's millisecond come
+    /// along, so that another order among them can be made.
+    pub with_ties: bool,
     /// At most so many partitions.
     pub partitions: usize,
     /// Rows of a batch at most.

@@ -127,7 +127,8 @@ impl ScanPartition {
 }
 
 impl Piece {
-    fn documents(&self, request: &ScanRequest) -> Result<Range<u32>, ScanError> {
+    /// The documents of the piece that can be in time.
+    pub fn documents(&self, request: &ScanRequest) -> Result<Range<u32>, ScanError> {
         let all = self.unit.documents(&request.time)?;
         let n = all.len() as u64;
         let cut = |share: u64| all.start + (n * share / self.of.max(1)) as u32;

@@ -1,0 +1,257 @@
+//! The operator: partitions of the scan on blocking threads, each with a table of groups
+//! of its own, put together in the end.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result, internal_datafusion_err, internal_err};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput,
+};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, PlanProperties,
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use tarn_store::groups::{Aggregate, GroupKey, GroupTable, Grouping};
+
+use crate::exec::EventScanExec;
+
+/// Groups the events of one store.
+#[derive(Debug)]
+pub struct GroupScanExec {
+    scan: Arc<EventScanExec>,
+    keys: Vec<GroupKey>,
+    aggregates: Vec<Aggregate>,
+    /// DataFusion's way to the same rows, where memory does not suffice for this one.
+    otherwise: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl GroupScanExec {
+    /// Groups with the rows of `otherwise`; none where the store does not group so.
+    pub fn try_new(
+        scan: Arc<EventScanExec>,
+        keys: Vec<GroupKey>,
+        aggregates: Vec<Aggregate>,
+        schema: SchemaRef,
+        otherwise: Arc<dyn ExecutionPlan>,
+    ) -> Option<Arc<dyn ExecutionPlan>> {
+        let grouping = grouping(&scan, &keys, &aggregates)?;
+        let groups_itself = scan.scan().partitions.iter().all(|p| p.can_group());
+        if !groups_itself || !grouping.fits(&schema) {
+            return None;
+        }
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Final,
+            Boundedness::Bounded,
+        );
+        Some(Arc::new(Self {
+            scan,
+            keys,
+            aggregates,
+            otherwise,
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }))
+    }
+
+    pub fn scan(&self) -> &Arc<EventScanExec> {
+        &self.scan
+    }
+
+    /// The key that is the operator's column at a place.
+    pub fn key(&self, place: usize) -> Option<GroupKey> {
+        self.keys.get(place).copied()
+    }
+
+    /// The aggregate that is the operator's column at a place.
+    pub fn aggregate(&self, place: usize) -> Option<Aggregate> {
+        let place = place.checked_sub(self.keys.len())?;
+        self.aggregates.get(place).copied()
+    }
+}
+
+fn grouping(scan: &EventScanExec, keys: &[GroupKey], aggregates: &[Aggregate]) -> Option<Grouping> {
+    Grouping::new(&scan.request().columns, keys.to_vec(), aggregates.to_vec())
+}
+
+impl ExecutionPlan for GroupScanExec {
+    fn name(&self) -> &str {
+        "GroupScanExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.otherwise]
+    }
+
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        vec![Distribution::SinglePartition]
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let Ok([otherwise]) = <[_; 1]>::try_from(children) else {
+            return internal_err!("GroupScanExec has one child");
+        };
+        Ok(Arc::new(Self {
+            scan: Arc::clone(&self.scan),
+            keys: self.keys.clone(),
+            aggregates: self.aggregates.clone(),
+            otherwise,
+            properties: Arc::clone(&self.properties),
+            metrics: self.metrics.clone(),
+        }))
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let grouping = grouping(&self.scan, &self.keys, &self.aggregates)
+            .ok_or_else(|| internal_datafusion_err!("the scan does not group so"))?;
+        let groups = Groups {
+            scan: Arc::clone(&self.scan),
+            grouping: Arc::new(grouping),
+            schema: self.schema(),
+            batch_rows: context.session_config().batch_size().max(1),
+            memory: MemoryConsumer::new("GroupScanExec").register(context.memory_pool()),
+        };
+        let otherwise = Arc::clone(&self.otherwise);
+        let batches = async move {
+            match groups.run().await? {
+                Some(batches) => Ok(stream::iter(batches.into_iter().map(Ok)).boxed()),
+                None => otherwise.execute(partition, context).map(StreamExt::boxed),
+            }
+        };
+        let baseline = BaselineMetrics::new(&self.metrics, partition);
+        let batches = stream::once(batches).try_flatten();
+        let batches = batches.map(move |batch| batch.record_output(&baseline));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            self.schema(),
+            batches,
+        )))
+    }
+}
+
+/// One run of the operator.
+struct Groups {
+    scan: Arc<EventScanExec>,
+    grouping: Arc<Grouping>,
+    schema: SchemaRef,
+    batch_rows: usize,
+    memory: MemoryReservation,
+}
+
+impl Groups {
+    /// The rows; none where memory does not suffice.
+    async fn run(self) -> Result<Option<Vec<RecordBatch>>> {
+        let n_partitions = self.scan.scan().partitions.len();
+        let mut workers = Vec::with_capacity(n_partitions);
+        for i in 0..n_partitions {
+            let (scan, grouping) = (Arc::clone(&self.scan), Arc::clone(&self.grouping));
+            let memory = self.memory.new_empty();
+            workers.push(SpawnedTask::spawn_blocking(move || {
+                partition_groups(&scan, i, &grouping, n_partitions, memory)
+            }));
+        }
+        let mut tables = Vec::with_capacity(n_partitions);
+        let mut memories = Vec::with_capacity(n_partitions);
+        for worker in workers {
+            let groups = worker.join().await.map_err(external)??;
+            let Some((table, memory)) = groups else {
+                return Ok(None);
+            };
+            tables.push(table);
+            memories.push(memory);
+        }
+        let merged = SpawnedTask::spawn_blocking(move || self.merged(tables));
+        merged.join().await.map_err(external)?
+    }
+
+    fn merged(&self, tables: Vec<GroupTable>) -> Result<Option<Vec<RecordBatch>>> {
+        let mut tables = tables.into_iter();
+        let mut all = tables
+            .next()
+            .unwrap_or_else(|| GroupTable::new(&self.grouping));
+        for table in tables {
+            all.merge(&self.grouping, &table);
+        }
+        let columns = all.finish(&self.grouping);
+        let options = RecordBatchOptions::new().with_row_count(Some(all.len()));
+        let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
+        if self.memory.try_grow(rows.get_array_memory_size()).is_err() {
+            return Ok(None);
+        }
+        let starts = (0..rows.num_rows()).step_by(self.batch_rows);
+        let slice = |start| rows.slice(start, self.batch_rows.min(rows.num_rows() - start));
+        Ok(Some(starts.map(slice).collect()))
+    }
+}
+
+type PartitionGroups = Option<(GroupTable, MemoryReservation)>;
+
+fn partition_groups(
+    scan: &EventScanExec,
+    partition: usize,
+    grouping: &Grouping,
+    n_partitions: usize,
+    memory: MemoryReservation,
+) -> Result<PartitionGroups> {
+    let Some(partition) = scan.scan().partitions.get(partition) else {
+        return Ok(Some((GroupTable::new(grouping), memory)));
+    };
+    let mut reserve = |table_bytes: usize| {
+        // What all partitions share is counted by each of them in part.
+        let shared = grouping.bytes() / n_partitions;
+        memory.try_resize(table_bytes + shared).is_ok()
+    };
+    let table = partition.group(grouping, &mut reserve).map_err(external)?;
+    Ok(table.map(|table| (table, memory)))
+}
+
+fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+impl DisplayAs for GroupScanExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = self.schema();
+        let names: Vec<&str> = fields.fields().iter().map(|f| f.name().as_str()).collect();
+        let (keys, aggregates) = names.split_at(self.keys.len().min(names.len()));
+        write!(f, "GroupScanExec: by=[{}]", keys.join(", "))?;
+        write!(f, ", aggregates=[{}]", aggregates.join(", "))?;
+        write!(f, ", predicate={}", self.scan.request().predicate)?;
+        write!(f, ", partitions={}", self.scan.scan().partitions.len())?;
+        write!(f, "; below: the way that is taken when memory is short")
+    }
+}

@@ -1,0 +1,191 @@
+//! Groups of events, counted: without making rows of them.
+//!
+//! Grouping by a text needs to know which texts are the same, not what they
+//! are. Each split numbers its texts already; a [`vocabulary`] turns the
+//! numbers of all splits into one numbering, so that a table of groups
+//! ([`table`]) is a table of small integers, and texts are read for the groups
+//! that are shown. `numbers` reads what a chunk of documents has, `fold` drives
+//! a partition of a scan.
+
+#[cfg(test)]
+mod agreement;
+mod fold;
+mod numbers;
+mod table;
+mod vocabulary;
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Schema, TimeUnit};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+
+pub use table::GroupTable;
+use vocabulary::{Reads, SplitNumbers, Vocabulary};
+
+use super::event_time::is_event_time;
+use super::predicate::Field;
+use super::request::{ColumnSource, ScanColumn};
+
+const TIME: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
+
+/// What events are grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupKey {
+    /// A column of the scan, by its place among them.
+    Value(usize),
+    /// The event's time, rounded down.
+    Time(TimeBucket),
+}
+
+/// Spans of the same length that follow each other: one begins at `offset_ms`
+/// milliseconds since 1970 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeBucket {
+    pub width_ms: i64,
+    pub offset_ms: i64,
+}
+
+impl TimeBucket {
+    /// Each time by itself.
+    pub const EXACT: Self = Self {
+        width_ms: 1,
+        offset_ms: 0,
+    };
+
+    /// When the span of a time begins.
+    pub fn start(&self, time_ms: i64) -> i64 {
+        let into = time_ms
+            .wrapping_sub(self.offset_ms)
+            .rem_euclid(self.width_ms.max(1));
+        time_ms - into
+    }
+}
+
+/// What is told of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aggregate {
+    /// How many events there are.
+    Events,
+    /// How many of them have a value in a column of the scan.
+    Values(usize),
+    /// How many different values they have in a column of the scan.
+    Distinct(usize),
+    /// The time of the first of them.
+    FirstTime,
+    /// The time of the last of them.
+    LastTime,
+}
+
+/// A question for groups: what all partitions of a scan share.
+pub struct Grouping {
+    keys: Vec<GroupKey>,
+    aggregates: Vec<Aggregate>,
+    /// By the place of the column; none for those that hold times.
+    vocabularies: Vec<Option<Vocabulary>>,
+    /// The vocabularies' numbers for the ordinals of splits, by the split's
+    /// number and the column's place.
+    splits: Mutex<HashMap<(u64, usize), Arc<SplitNumbers>>>,
+}
+
+impl Grouping {
+    /// Groups of a scan with these columns; none where a column is not one that
+    /// splits answer for, or is used as what it is not.
+    pub fn new(
+        columns: &[ScanColumn],
+        keys: Vec<GroupKey>,
+        aggregates: Vec<Aggregate>,
+    ) -> Option<Self> {
+        let of_keys = keys.iter().filter_map(|key| match key {
+            GroupKey::Value(column) => Some(*column),
+            GroupKey::Time(_) => None,
+        });
+        let of_aggregates = aggregates.iter().filter_map(|aggregate| match aggregate {
+            Aggregate::Values(column) | Aggregate::Distinct(column) => Some(*column),
+            Aggregate::Events | Aggregate::FirstTime | Aggregate::LastTime => None,
+        });
+        let mut used = vec![false; columns.len()];
+        for column in of_keys.chain(of_aggregates) {
+            *used.get_mut(column)? = true;
+        }
+        let mut vocabularies = Vec::with_capacity(columns.len());
+        for (column, is_used) in columns.iter().zip(used) {
+            vocabularies.push(match is_used {
+                true => Some(Vocabulary::new(reads(&column.source)?)),
+                false => None,
+            });
+        }
+        Some(Self {
+            keys,
+            aggregates,
+            vocabularies,
+            splits: Mutex::default(),
+        })
+    }
+
+    /// Whether groups have columns of these types: their keys, then what is
+    /// told of them.
+    pub fn fits(&self, schema: &Schema) -> bool {
+        let keys = self.keys.iter().map(|key| match key {
+            GroupKey::Value(column) => match self.vocabulary(*column) {
+                Some(vocabulary) => vocabulary.data_type(),
+                None => DataType::Null,
+            },
+            GroupKey::Time(_) => TIME,
+        });
+        let aggregates = self.aggregates.iter().map(|aggregate| match aggregate {
+            Aggregate::Events | Aggregate::Values(_) | Aggregate::Distinct(_) => DataType::Int64,
+            Aggregate::FirstTime | Aggregate::LastTime => TIME,
+        });
+        keys.chain(aggregates)
+            .eq(schema.fields().iter().map(|f| f.data_type().clone()))
+    }
+
+    /// The memory of what all partitions share, in bytes.
+    pub fn bytes(&self) -> usize {
+        let vocabularies = self.vocabularies.iter().flatten();
+        let splits = self.splits.lock();
+        vocabularies.map(Vocabulary::bytes).sum::<usize>()
+            + splits
+                .values()
+                .map(|numbers| numbers.bytes())
+                .sum::<usize>()
+    }
+
+    fn vocabulary(&self, column: usize) -> Option<&Vocabulary> {
+        self.vocabularies.get(column)?.as_ref()
+    }
+
+    /// The columns whose values are asked for.
+    fn columns(&self) -> impl Iterator<Item = usize> {
+        let used = self.vocabularies.iter().enumerate();
+        used.filter_map(|(column, vocabulary)| vocabulary.as_ref().map(|_| column))
+    }
+
+    fn split_numbers(&self, split: u64, column: usize, n_texts: usize) -> Arc<SplitNumbers> {
+        let mut splits = self.splits.lock();
+        let numbers = splits.entry((split, column));
+        Arc::clone(numbers.or_insert_with(|| Arc::new(SplitNumbers::new(n_texts))))
+    }
+}
+
+/// How a column is read; none where it takes the record.
+fn reads(source: &ColumnSource) -> Option<Reads> {
+    let (field, reads) = match source {
+        ColumnSource::Text(field) => (field, Reads::Text),
+        ColumnSource::Boolean(field) => (field, Reads::Boolean),
+        ColumnSource::Timestamp(_) | ColumnSource::Matches(_) | ColumnSource::Lake(_) => {
+            return None;
+        }
+    };
+    let is_column = match field {
+        Field::Account => true,
+        Field::Path { path, .. } => {
+            !path.is_root()
+                && path.steps_before_position() == path.steps().len()
+                && !is_event_time(path)
+        }
+        Field::Time | Field::IngestionTime | Field::Source | Field::Import => false,
+    };
+    is_column.then_some(reads)
+}

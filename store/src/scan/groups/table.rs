@@ -1,0 +1,313 @@
+//! Groups and what is counted of them, as integers.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, TimestampMillisecondArray};
+use hashbrown::{HashMap, HashSet};
+use rustc_hash::FxBuildHasher;
+
+use super::vocabulary::NONE;
+use super::{Aggregate, GroupKey, Grouping};
+
+/// The rows of a chunk as they are counted.
+pub struct Rows<'r> {
+    pub n_rows: usize,
+    /// Each row's time, in milliseconds; of no row where nobody asks.
+    pub times: &'r [i64],
+    /// By the place of a column, each row's number of its vocabulary.
+    pub numbers: &'r [Vec<u32>],
+}
+
+/// Groups of one partition, or of several after they are merged.
+pub struct GroupTable {
+    n_keys: usize,
+    /// The key of each group, one after another: a number of a vocabulary or
+    /// of `times`.
+    keys: Vec<u32>,
+    n_groups: usize,
+    times: Times,
+    /// From a first part of a key, and the next number, to the number of the
+    /// longer part; of the whole key it is the group's.
+    parts: Vec<HashMap<u64, u32, FxBuildHasher>>,
+    states: Vec<State>,
+}
+
+/// Numbers of the spans of time that occur.
+#[derive(Default)]
+struct Times {
+    starts: Vec<i64>,
+    numbers: HashMap<i64, u32, FxBuildHasher>,
+    /// Events follow each other in time: the last answer is mostly the next.
+    last: Option<(i64, u32)>,
+}
+
+impl Times {
+    fn number(&mut self, start_ms: i64) -> u32 {
+        if let Some((start, number)) = self.last
+            && start == start_ms
+        {
+            return number;
+        }
+        let number = *self.numbers.entry(start_ms).or_insert_with(|| {
+            self.starts.push(start_ms);
+            self.starts.len() as u32 - 1
+        });
+        self.last = Some((start_ms, number));
+        number
+    }
+}
+
+/// What is counted, for each group.
+enum State {
+    Counts(Vec<i64>),
+    /// Group and number.
+    Pairs(HashSet<u64, FxBuildHasher>),
+    /// [`NO_FIRST`] where there was no event yet.
+    First(Vec<i64>),
+    /// [`NO_LAST`] where there was no event yet.
+    Last(Vec<i64>),
+}
+
+const NO_FIRST: i64 = i64::MAX;
+const NO_LAST: i64 = i64::MIN;
+
+impl GroupTable {
+    pub fn new(grouping: &Grouping) -> Self {
+        let n_keys = grouping.keys.len();
+        let mut table = Self {
+            n_keys,
+            keys: Vec::new(),
+            n_groups: 0,
+            times: Times::default(),
+            parts: vec![HashMap::default(); n_keys],
+            states: grouping.aggregates.iter().map(State::new).collect(),
+        };
+        if n_keys == 0 {
+            // The one group is there without any event.
+            table.n_groups = 1;
+            table.grow();
+        }
+        table
+    }
+
+    /// How many groups there are.
+    pub fn len(&self) -> usize {
+        self.n_groups
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.n_groups == 0
+    }
+
+    /// The memory of the table, in bytes.
+    pub fn bytes(&self) -> usize {
+        const HASHED: usize = 14;
+        let parts: usize = self.parts.iter().map(HashMap::capacity).sum();
+        let states = self.states.iter().map(|state| match state {
+            State::Counts(counts) => counts.capacity() * 8,
+            State::First(times) | State::Last(times) => times.capacity() * 8,
+            State::Pairs(pairs) => pairs.capacity() * HASHED,
+        });
+        self.keys.capacity() * 4
+            + self.times.starts.capacity() * (8 + HASHED)
+            + parts * HASHED
+            + states.sum::<usize>()
+    }
+
+    /// Counts rows.
+    pub(super) fn add(&mut self, grouping: &Grouping, rows: &Rows<'_>) {
+        let groups = self.groups_of(grouping, rows);
+        self.grow();
+        for (state, aggregate) in self.states.iter_mut().zip(&grouping.aggregates) {
+            state.add(aggregate, rows, &groups);
+        }
+    }
+
+    /// The group of each row; new ones are made.
+    fn groups_of(&mut self, grouping: &Grouping, rows: &Rows<'_>) -> Vec<u32> {
+        let mut keys: Vec<Vec<u32>> = Vec::with_capacity(self.n_keys);
+        for key in &grouping.keys {
+            keys.push(match key {
+                GroupKey::Value(column) => rows.numbers.get(*column).cloned().unwrap_or_default(),
+                GroupKey::Time(bucket) => {
+                    let number = |time: &i64| self.times.number(bucket.start(*time));
+                    rows.times.iter().map(number).collect()
+                }
+            });
+        }
+        self.groups_of_keys(&keys, rows.n_rows)
+    }
+
+    /// The group of each row whose key is told column by column.
+    fn groups_of_keys(&mut self, keys: &[Vec<u32>], n_rows: usize) -> Vec<u32> {
+        let mut groups = vec![0_u32; n_rows];
+        let n_keys = self.n_keys;
+        for (k, (part, numbers)) in self.parts.iter_mut().zip(keys).enumerate() {
+            let is_whole = k + 1 == n_keys;
+            for (row, (group, number)) in groups.iter_mut().zip(numbers).enumerate() {
+                let pair = u64::from(*group) << 32 | u64::from(*number);
+                let next = part.len() as u32;
+                *group = *part.entry(pair).or_insert(next);
+                if is_whole && *group == next && next as usize == self.n_groups {
+                    self.n_groups += 1;
+                    let key = keys.iter().filter_map(|numbers| numbers.get(row));
+                    self.keys.extend(key);
+                }
+            }
+        }
+        groups
+    }
+
+    /// Makes room for groups that are new.
+    fn grow(&mut self) {
+        for state in &mut self.states {
+            match state {
+                State::Counts(counts) => counts.resize(self.n_groups, 0),
+                State::First(times) => times.resize(self.n_groups, NO_FIRST),
+                State::Last(times) => times.resize(self.n_groups, NO_LAST),
+                State::Pairs(_) => {}
+            }
+        }
+    }
+
+    /// Adds the groups of another partition.
+    pub fn merge(&mut self, grouping: &Grouping, other: &Self) {
+        let mut keys = vec![Vec::with_capacity(other.n_groups); self.n_keys];
+        for key in other.keys.chunks_exact(self.n_keys.max(1)) {
+            for ((number, kind), column) in key.iter().zip(&grouping.keys).zip(&mut keys) {
+                column.push(match kind {
+                    GroupKey::Value(_) => *number,
+                    GroupKey::Time(_) => {
+                        let start = other.times.starts.get(*number as usize);
+                        self.times.number(start.copied().unwrap_or_default())
+                    }
+                });
+            }
+        }
+        let groups = self.groups_of_keys(&keys, other.n_groups);
+        self.grow();
+        for (ours, theirs) in self.states.iter_mut().zip(&other.states) {
+            ours.merge(theirs, &groups);
+        }
+    }
+
+    /// The groups as columns: their keys, then what was counted.
+    ///
+    /// **Shape**: texts are `Utf8View`, times `Timestamp(Millisecond)`, counts
+    /// `Int64` and never null.
+    pub fn finish(&self, grouping: &Grouping) -> Vec<ArrayRef> {
+        let mut columns: Vec<ArrayRef> = Vec::new();
+        for (k, key) in grouping.keys.iter().enumerate() {
+            let numbers = self.keys.iter().copied().skip(k).step_by(self.n_keys);
+            let numbers: Vec<u32> = numbers.collect();
+            columns.push(match key {
+                GroupKey::Value(column) => match grouping.vocabulary(*column) {
+                    Some(vocabulary) => vocabulary.array(numbers.into_iter()),
+                    None => continue,
+                },
+                GroupKey::Time(_) => {
+                    let start = |n: u32| self.times.starts.get(n as usize).copied();
+                    let starts = numbers.into_iter().map(start);
+                    Arc::new(starts.collect::<TimestampMillisecondArray>())
+                }
+            });
+        }
+        for state in &self.states {
+            columns.push(match state {
+                State::Counts(counts) => Arc::new(Int64Array::from(counts.clone())),
+                State::Pairs(pairs) => {
+                    let mut counts = vec![0_i64; self.n_groups];
+                    for pair in pairs {
+                        if let Some(count) = counts.get_mut((pair >> 32) as usize) {
+                            *count += 1;
+                        }
+                    }
+                    Arc::new(Int64Array::from(counts))
+                }
+                State::First(times) => times_array(times, NO_FIRST),
+                State::Last(times) => times_array(times, NO_LAST),
+            });
+        }
+        columns
+    }
+}
+
+impl State {
+    fn new(aggregate: &Aggregate) -> Self {
+        match aggregate {
+            Aggregate::Events | Aggregate::Values(_) => Self::Counts(Vec::new()),
+            Aggregate::Distinct(_) => Self::Pairs(HashSet::default()),
+            Aggregate::FirstTime => Self::First(Vec::new()),
+            Aggregate::LastTime => Self::Last(Vec::new()),
+        }
+    }
+
+    fn add(&mut self, aggregate: &Aggregate, rows: &Rows<'_>, groups: &[u32]) {
+        let numbers = |column: &usize| {
+            let numbers = rows.numbers.get(*column).into_iter().flatten();
+            let valued = groups.iter().zip(numbers);
+            valued.filter(|(_, number)| **number != NONE)
+        };
+        match (self, aggregate) {
+            (Self::Counts(counts), Aggregate::Values(column)) => {
+                for (group, _) in numbers(column) {
+                    count(counts, *group, 1);
+                }
+            }
+            (Self::Counts(counts), _) => match counts.as_mut_slice() {
+                [all] => *all += groups.len() as i64,
+                counts => groups.iter().for_each(|group| count(counts, *group, 1)),
+            },
+            (Self::Pairs(pairs), Aggregate::Distinct(column)) => {
+                for (group, number) in numbers(column) {
+                    pairs.insert(u64::from(*group) << 32 | u64::from(*number));
+                }
+            }
+            (Self::Pairs(_), _) => {}
+            (Self::First(first), _) => note(first, groups, rows.times, i64::min),
+            (Self::Last(last), _) => note(last, groups, rows.times, i64::max),
+        }
+    }
+
+    /// Adds what another table counted: `groups` are ours for its groups.
+    fn merge(&mut self, other: &Self, groups: &[u32]) {
+        match (self, other) {
+            (Self::Counts(ours), Self::Counts(theirs)) => {
+                for (group, n) in groups.iter().zip(theirs) {
+                    count(ours, *group, *n);
+                }
+            }
+            (Self::Pairs(ours), Self::Pairs(theirs)) => {
+                for pair in theirs {
+                    if let Some(group) = groups.get((pair >> 32) as usize) {
+                        ours.insert(u64::from(*group) << 32 | (pair & u64::from(u32::MAX)));
+                    }
+                }
+            }
+            (Self::First(ours), Self::First(theirs)) => note(ours, groups, theirs, i64::min),
+            (Self::Last(ours), Self::Last(theirs)) => note(ours, groups, theirs, i64::max),
+            _ => {}
+        }
+    }
+}
+
+#[inline]
+fn count(counts: &mut [i64], group: u32, n: i64) {
+    if let Some(count) = counts.get_mut(group as usize) {
+        *count += n;
+    }
+}
+
+/// Notes a time for each group that is told.
+fn note(noted: &mut [i64], groups: &[u32], times: &[i64], better: impl Fn(i64, i64) -> i64) {
+    for (group, time) in groups.iter().zip(times) {
+        if let Some(noted) = noted.get_mut(*group as usize) {
+            *noted = better(*time, *noted);
+        }
+    }
+}
+
+fn times_array(times: &[i64], none: i64) -> ArrayRef {
+    let times = times.iter().map(|time| (*time != none).then_some(*time));
+    Arc::new(times.collect::<TimestampMillisecondArray>())
+}
