@@ -157,3 +157,25 @@ fn a_snapshot_holds_still() {
     assert!(ask::records(&before, store) == records);
     assert_eq!(ask::records(&home.snapshot(), store).len(), 5 * EVENTS);
 }
+
+/// While splits are merged, a rebuild puts others in their place. What comes of
+/// the merge would hold every event a second time.
+#[test]
+fn a_merge_gives_way_to_a_rebuild() {
+    let home = Home::new();
+    let files = files(&home, 44, 2);
+    let session = Arc::new(home.session(1));
+    home::import(&session, &files[..1]);
+    let (for_step, mut is_first) = (Arc::clone(&session), true);
+    home.on_step(move |step| {
+        if step == "merged" && std::mem::take(&mut is_first) {
+            let rebuilt = for_step.reindex("default", &mut |_| {}, &Cancel::default());
+            assert_eq!(rebuilt.expect("rebuilt").events, 2 * EVENTS as u64);
+        }
+    });
+    home::import(&session, &files[1..]);
+    home.no_more_steps();
+    let snapshot = home.snapshot();
+    assert_eq!(whole_batches(&snapshot, "in the end"), 2 * EVENTS);
+    home::check(&snapshot);
+}
