@@ -213,6 +213,12 @@ impl Scene {
         let recovered = session.recovered();
         let snapshot = home::snapshot(&self.path().join("data"));
         home::check(&snapshot);
+        let files = fs::read_dir(self.path().join("data/splits")).expect("a folder");
+        assert_eq!(
+            files.count(),
+            snapshot.splits().len(),
+            "{when}: split files"
+        );
         let done = done_files(&snapshot);
         let summary = home::import(&session, &[self.path().join("logs")]);
         assert_eq!(summary.files.unchanged, done.len() as u64, "{when}");
