@@ -98,6 +98,8 @@ fn one_by_one_by_import_and_by_push() {
                 false => home::import(&session, &[log]),
             };
         }
+        let open = Picture::of(&corpus, &home.snapshot());
+        assert_eq!(open, whole(&corpus), "while the tail is not sealed");
         session.close().expect("closed");
         assert_eq!(Picture::of(&corpus, &home.snapshot()), whole(&corpus));
     }
