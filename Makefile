@@ -3,16 +3,18 @@
 # and can be shared by clones.
 #
 #   TARN_TARGET_DIR   the target folder [default: ~/.cache/tarn/target]
+#   GUARDS            the guards that test-guards takes out [default: all]
 
 export TARN_TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),$(HOME)/.cache/tarn/target)
 CARGO := scripts/cargo
 TARN := $(TARN_TARGET_DIR)/release/tarn
 
-.PHONY: help build install demo test fmt lint
+.PHONY: help build install demo test test-guards fmt lint
 
 help:
 	@echo 'make demo         build, and show what Tarn does on sample logs'
 	@echo 'make test         run all tests'
+	@echo 'make test-guards  take out each guard in turn and see its test fail'
 	@echo 'make build        build $(TARN)'
 	@echo 'make install      install tarn to ~/.cargo/bin'
 	@echo 'make lint         what CI asks of the code besides its tests'
@@ -31,6 +33,10 @@ demo: build
 # The binary comes first: the tests of the command line run it.
 test: build
 	$(CARGO) test --release --workspace
+
+# Builds its own tests, unoptimised: see tests/guards/run.
+test-guards:
+	tests/guards/run $(GUARDS)
 
 fmt:
 	$(CARGO) fmt --all

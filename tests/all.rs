@@ -8,8 +8,11 @@ mod support;
 mod invariants;
 
 /// Invariant 1, and what a crash may not do to the others: kill -9 at every
-/// step and at any time.
+/// step and at any time, power loss at every step.
 mod crash;
+
+/// What is older than its store keeps is gone, and nothing else is.
+mod retention;
 
 /// Forty questions over public logs, with DuckDB as the judge.
 mod conformance;

@@ -1,11 +1,11 @@
-//! kill -9 at every step of the way to the disk, and at any time: nothing
-//! acknowledged is lost, nothing half done is seen, and after another import
-//! the store equals one that was never interrupted.
+//! kill -9 at every step of the way to the disk, and at any time, and power loss
+//! at every step: nothing acknowledged is lost, nothing half done is seen, and
+//! after another import the store equals one that was never interrupted.
 //!
 //! The victim is this test binary ([`crate::support::victim`]): it carries out
 //! [`script`], writing down what it was told is done. A killed process loses
-//! nothing that it has written, so power loss is not tested here; that is what
-//! the syncs in `Db::write` and `split_file` are for.
+//! nothing that it has written; what a machine without power loses is told by
+//! [`crate::support::platter`].
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,6 +23,8 @@ use crate::support::ask;
 use crate::support::corpus::{Corpus, Delivery};
 use crate::support::files::{Shape, write_file, write_folder};
 use crate::support::home::{self, Picture};
+#[cfg(target_os = "linux")]
+use crate::support::platter::Platter;
 use crate::support::random::Random;
 use crate::support::victim::{Orders, Role};
 
@@ -192,20 +194,31 @@ impl Scene {
         }
     }
 
+    /// What the victim wrote down as done, a line each.
+    fn said(&self) -> String {
+        fs::read_to_string(self.path().join("done")).unwrap_or_default()
+    }
+
     /// Checks what a killed process has left, finishes its work, and compares.
     /// Returns what was undone.
     fn verify(&self, when: &str) -> u64 {
-        if self.path().join("data/FORMAT").exists() {
-            let snapshot = home::snapshot(&self.path().join("data"));
-            if snapshot.find_store("default").is_some() {
-                self.nothing_acknowledged_is_lost(&snapshot, when);
-            }
+        let is_made = self.path().join("data/FORMAT").exists();
+        let snapshot = is_made.then(|| home::snapshot(&self.path().join("data")));
+        match snapshot.filter(|s| s.find_store("default").is_some()) {
+            Some(snapshot) => self.nothing_acknowledged_is_lost(&snapshot, when),
+            None => assert_eq!(self.said(), "", "{when}: there is nothing"),
         }
         let session = Session::open(&self.path().join("data"), &home::options(1))
             .unwrap_or_else(|e| panic!("{when}: {e}"));
         let recovered = session.recovered();
         let snapshot = home::snapshot(&self.path().join("data"));
         home::check(&snapshot);
+        let files = fs::read_dir(self.path().join("data/splits")).expect("a folder");
+        assert_eq!(
+            files.count(),
+            snapshot.splits().len(),
+            "{when}: split files"
+        );
         let done = done_files(&snapshot);
         let summary = home::import(&session, &[self.path().join("logs")]);
         assert_eq!(summary.files.unchanged, done.len() as u64, "{when}");
@@ -227,7 +240,7 @@ impl Scene {
             .iter()
             .map(|record| by_bytes[record.as_bytes()])
             .collect();
-        let said = fs::read_to_string(self.path().join("done")).unwrap_or_default();
+        let said = self.said();
         let said: Vec<&str> = said.lines().collect();
         let done = done_files(snapshot);
         for (path, contents) in &self.files {
@@ -357,5 +370,42 @@ fn killed_again_and_again() {
         scene.verify(&format!(
             "killed at step {first}, after {delay:?} and at step {third}, seed {seed}"
         ));
+    }
+}
+
+/// What was not synced is gone: RocksDB's log, splits, and the names of files.
+#[cfg(target_os = "linux")]
+#[test]
+fn power_lost_at_every_step() {
+    let scene = Scene::new(15);
+    let platter = Platter::under(scene.path());
+    let moments = Arc::new(Mutex::new(Vec::new()));
+    let path = scene.path().to_owned();
+    let (taking, noting) = (Arc::clone(&platter), Arc::clone(&moments));
+    let lose = move |step: &str| {
+        let mut moments = noting.lock().expect("nobody panics");
+        let image = path.join(format!("image-{}", moments.len()));
+        taking.image("data", &image);
+        let said = fs::read_to_string(path.join("done")).unwrap_or_default();
+        moments.push((step.to_owned(), image, said));
+    };
+    let options = WriteOptions {
+        on_step: Some(Arc::new(lose.clone())),
+        ..home::options(1)
+    };
+    script(scene.path(), &options);
+    lose("everything is done");
+    drop(platter);
+
+    let moments = moments.lock().expect("nobody panics").clone();
+    assert!(moments.len() >= 20, "{} moments", moments.len());
+    for (step, image, said) in moments {
+        let data = scene.path().join("data");
+        fs::remove_dir_all(&data).expect("left by the last one");
+        if image.join("data").exists() {
+            fs::rename(image.join("data"), data).expect("both ours");
+        }
+        fs::write(scene.path().join("done"), said).expect("a file");
+        scene.verify(&format!("power lost at {step:?}"));
     }
 }

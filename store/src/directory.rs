@@ -181,16 +181,25 @@ impl Directory {
     }
 }
 
+/// Makes a folder and those above it, durably: each name is synced with the
+/// folder that holds it.
 fn create_private(folder: &Path) -> Result<(), OpenError> {
     if folder.is_dir() {
         return Ok(());
     }
+    let holders: Vec<PathBuf> = folder
+        .ancestors()
+        .take_while(|ancestor| !ancestor.exists())
+        .filter_map(Path::parent)
+        .map(|holder| Path::new(".").join(holder))
+        .collect();
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)
         .and_then(|()| fs::set_permissions(folder, fs::Permissions::from_mode(0o700)))
-        .map_err(|e| failed("creating", folder, e))
+        .map_err(|e| failed("creating", folder, e))?;
+    holders.iter().try_for_each(|holder| sync(holder))
 }
 
 fn sync(path: &Path) -> Result<(), OpenError> {

@@ -2,17 +2,19 @@
 //!
 //! Queries never see an expired event: whoever scans starts the time range at
 //! [`crate::data_store::EventDataStore::expires_before_ms`]. Here the disk gets
-//! its room back: splits that hold nothing else are dropped, and the events
-//! before the oldest split that is left.
+//! its room back: splits that hold nothing else are dropped, the batches that no
+//! other split holds, and the events before the oldest split that is left.
 
 use std::fs;
 use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
 
 use crate::catalog::{BatchEntry, SplitEntry};
 use crate::data_store::{EventDataStore, RESTORE_DAYS, StoreStatus};
 use crate::kv::columns::Column;
 use crate::kv::db::{Changes, KvError};
-use crate::kv::keys::event_range;
+use crate::kv::keys::{EventKey, event_range};
 use crate::scan::{StoreId, TimeRange};
 use crate::writer::Core;
 
@@ -44,16 +46,29 @@ fn drop_before(core: &Core, store: StoreId, before_ms: i64) -> Result<(), KvErro
         .splits(store)
         .cloned()
         .partition(|s| s.time_max_ms < before_ms);
-    if expired.is_empty() {
-        return Ok(());
-    }
     remove_splits(core, &expired)?;
+    let held: HashSet<u64> = kept
+        .iter()
+        .flat_map(|s| s.batches.iter().copied())
+        .collect();
+    let gone: HashMap<u64, BatchEntry> = batches_of(core, store)?
+        .into_iter()
+        .filter(|(number, batch)| batch.time_max_ms < before_ms && !held.contains(number))
+        .collect();
     let oldest_kept_ms = kept.iter().map(|s| s.time_min_ms).min();
+    let none_kept_before_ms = oldest_kept_ms.unwrap_or(before_ms).min(before_ms);
+    let last_gone_ms = gone.values().map(|batch| batch.time_max_ms).max();
     let time = TimeRange {
         start_ms: i64::MIN,
-        end_ms: oldest_kept_ms.map_or(before_ms, |oldest| oldest.min(before_ms)),
+        end_ms: last_gone_ms.map_or(none_kept_before_ms, |last| {
+            none_kept_before_ms.max(last.saturating_add(1))
+        }),
     };
-    delete_events(core, store, time)
+    delete_events(core, store, time, |key| {
+        key.time_ms < none_kept_before_ms || gone.contains_key(&key.batch)
+    })?;
+    // Last: by them the next time finds what a crash before this leaves behind.
+    delete_batches(core, gone.into_keys())
 }
 
 /// Removes a store for good.
@@ -61,13 +76,10 @@ fn purge(core: &Core, store: &EventDataStore) -> Result<(), KvError> {
     let _one_at_a_time = core.publishing.lock();
     let splits: Vec<_> = core.catalogue.lock().splits(store.id).cloned().collect();
     remove_splits(core, &splits)?;
-    delete_events(core, store.id, TimeRange::ALL)?;
+    delete_events(core, store.id, TimeRange::ALL, |_| true)?;
+    let batches = batches_of(core, store.id)?;
+    delete_batches(core, batches.into_iter().map(|(number, _)| number))?;
     let mut changes = Changes::default();
-    for (key, batch) in core.db.entries::<BatchEntry>(Column::Batches)? {
-        if batch.store == store.id {
-            changes.delete(Column::Batches, key);
-        }
-    }
     for column in [Column::Tail, Column::Files, Column::Conflicts] {
         for key in keys_of(core, column, store.id)? {
             changes.delete(column, key);
@@ -107,12 +119,44 @@ fn remove_splits(core: &Core, splits: &[Arc<SplitEntry>]) -> Result<(), KvError>
     Ok(())
 }
 
-fn delete_events(core: &Core, store: StoreId, time: TimeRange) -> Result<(), KvError> {
+/// The published batches of a store, by number.
+fn batches_of(core: &Core, store: StoreId) -> Result<Vec<(u64, BatchEntry)>, KvError> {
+    let mut batches = Vec::new();
+    for (key, batch) in core.db.entries::<BatchEntry>(Column::Batches)? {
+        let number = key.as_slice().try_into().map(u64::from_be_bytes);
+        let number = number.map_err(|_| corrupt(Column::Batches, &key, "it is no number"))?;
+        if batch.store == store {
+            batches.push((number, batch));
+        }
+    }
+    Ok(batches)
+}
+
+fn delete_batches(core: &Core, numbers: impl Iterator<Item = u64>) -> Result<(), KvError> {
+    let mut changes = Changes::default();
+    for number in numbers {
+        changes.delete(Column::Batches, number.to_be_bytes());
+    }
+    core.write(changes)
+}
+
+/// Deletes the events of the time range that are `meant`.
+fn delete_events(
+    core: &Core,
+    store: StoreId,
+    time: TimeRange,
+    meant: impl Fn(&EventKey) -> bool,
+) -> Result<(), KvError> {
     let (start, end) = event_range(store, time);
     let mut changes = Changes::default();
     let mut n = 0;
     for pair in core.db.range(Column::Events, &start, Some(&end)) {
         let (key, _) = pair?;
+        let event =
+            EventKey::decode(&key).map_err(|e| corrupt(Column::Events, &key, &e.to_string()))?;
+        if !meant(&event) {
+            continue;
+        }
         changes.delete(Column::Events, key.into_vec());
         n += 1;
         if n % DELETES_AT_ONCE == 0 {
@@ -120,4 +164,12 @@ fn delete_events(core: &Core, store: StoreId, time: TimeRange) -> Result<(), KvE
         }
     }
     core.write(changes)
+}
+
+fn corrupt(column: Column, key: &[u8], reason: &str) -> KvError {
+    KvError::Corrupt {
+        column,
+        key: key.escape_ascii().to_string(),
+        reason: format!("the key: {reason}"),
+    }
 }

@@ -21,9 +21,9 @@ fn whole(corpus: &Corpus) -> Picture {
     Picture::expected(corpus, 0..corpus.contents.len())
 }
 
-/// Two contents of one identity, and a third event; each delivered once.
-fn pair_in_conflict() -> Corpus {
-    let content = |id: &str, name: &str| Content {
+/// An event of one time and account.
+fn content(id: &str, name: &str) -> Content {
+    Content {
         time_ms: START_MS,
         account: "111122223333".into(),
         event_id: Some(id.into()),
@@ -33,7 +33,11 @@ fn pair_in_conflict() -> Corpus {
             ("eventName", Value::text(name)),
             ("recipientAccountId", Value::text("111122223333")),
         ]),
-    };
+    }
+}
+
+/// Two contents of one identity, and a third event; each delivered once.
+fn pair_in_conflict() -> Corpus {
     Corpus::of(vec![
         content("same", "GetObject"),
         content("same", "PutObject"),
@@ -94,6 +98,8 @@ fn one_by_one_by_import_and_by_push() {
                 false => home::import(&session, &[log]),
             };
         }
+        let open = Picture::of(&corpus, &home.snapshot());
+        assert_eq!(open, whole(&corpus), "while the tail is not sealed");
         session.close().expect("closed");
         assert_eq!(Picture::of(&corpus, &home.snapshot()), whole(&corpus));
     }
@@ -140,6 +146,22 @@ fn a_conflict_beside_a_copy_of_what_is_stored() {
     let store = home::default_store(&snapshot);
     let found = snapshot.events_by_id(store, "same", &AccountScope::All);
     assert_eq!(found.expect("read").len(), 2, "both are found by their id");
+    session.close().expect("closed");
+}
+
+/// Candidates are found by the hash of the eventID in lower case: two eventIDs
+/// that differ in case only are found for each other, and are two.
+#[test]
+fn ids_of_one_hash_are_no_conflict() {
+    let ids = ["same", "Same", "SAME"];
+    let corpus = Corpus::of(ids.map(|id| content(id, "GetObject")).into());
+    assert_eq!(corpus.conflicts(), 0);
+    let home = Home::new();
+    let session = home.session(1);
+    home::import(&session, &[home.log("one.json", &corpus.deliveries[..1])]);
+    let summary = home::import(&session, &[home.log("two.json", &corpus.deliveries[1..])]);
+    assert_eq!((summary.records.stored, summary.records.conflicts), (2, 0));
+    assert_eq!(Picture::of(&corpus, &home.snapshot()), whole(&corpus));
     session.close().expect("closed");
 }
 

@@ -138,7 +138,8 @@ fn at_every_moment() {
 }
 
 /// What a query reads stays as it was when it began, whatever is published,
-/// sealed, merged and removed meanwhile.
+/// sealed, merged and removed meanwhile, and although the reader's database has
+/// gone on for a later query.
 #[test]
 fn a_snapshot_holds_still() {
     let home = Home::new();
@@ -146,7 +147,8 @@ fn a_snapshot_holds_still() {
     let session = home.session(1);
     home::import(&session, &files[..1]);
     home::push(&session, &files[1..2]);
-    let before = home.snapshot();
+    let reader = Reader::open(&home.data()).expect("it opens");
+    let before = reader.snapshot().expect("it reads");
     let store = home::default_store(&before);
     let records = ask::records(&before, store);
     assert_eq!(records.len(), 2 * EVENTS);
@@ -154,6 +156,29 @@ fn a_snapshot_holds_still() {
         home::import(&session, file);
     }
     session.close().expect("closed");
+    let after = reader.snapshot().expect("it reads");
+    assert_eq!(ask::records(&after, store).len(), 5 * EVENTS);
     assert!(ask::records(&before, store) == records);
-    assert_eq!(ask::records(&home.snapshot(), store).len(), 5 * EVENTS);
+}
+
+/// While splits are merged, a rebuild puts others in their place. What comes of
+/// the merge would hold every event a second time.
+#[test]
+fn a_merge_gives_way_to_a_rebuild() {
+    let home = Home::new();
+    let files = files(&home, 44, 2);
+    let session = Arc::new(home.session(1));
+    home::import(&session, &files[..1]);
+    let (for_step, mut is_first) = (Arc::clone(&session), true);
+    home.on_step(move |step| {
+        if step == "merged" && std::mem::take(&mut is_first) {
+            let rebuilt = for_step.reindex("default", &mut |_| {}, &Cancel::default());
+            assert_eq!(rebuilt.expect("rebuilt").events, 2 * EVENTS as u64);
+        }
+    });
+    home::import(&session, &files[1..]);
+    home.no_more_steps();
+    let snapshot = home.snapshot();
+    assert_eq!(whole_batches(&snapshot, "in the end"), 2 * EVENTS);
+    home::check(&snapshot);
 }

@@ -5,6 +5,8 @@ pub mod ask;
 pub mod corpus;
 pub mod files;
 pub mod home;
+#[cfg(target_os = "linux")]
+pub mod platter;
 pub mod random;
 pub mod value;
 pub mod victim;

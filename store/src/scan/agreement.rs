@@ -26,6 +26,7 @@ use crate::kv::keys::EventKey;
 use crate::kv::value::{Provenance, StoredEvent, TailEvent};
 use crate::path::{Arrays, FieldPath};
 use crate::snapshot::Snapshot;
+use crate::tokens::{id_hash, is_id_like};
 
 const STORE: StoreId = StoreId(3);
 
@@ -46,6 +47,9 @@ impl Random {
     }
 }
 
+/// Two tokens that a split's id file does not tell apart. Events hold the first.
+const OF_ONE_HASH: [&str; 2] = ["id00000000057875", "id00000000101992"];
+
 const SCALARS: &[&str] = &[
     "null",
     "true",
@@ -64,6 +68,7 @@ const SCALARS: &[&str] = &[
     "\"Get Object/v2\"",
     "\"getobject\"",
     "\"AKIAIOSFODNN7EXAMPLE\"",
+    "\"id00000000057875\"",
     "\"x akiaiosfodnn7example y\"",
     "\"0f3b2c1d-0000-4a4a-8b8b-0123456789ab\"",
     "\"é☃\"",
@@ -203,6 +208,8 @@ const TEXTS: &[&str] = &[
     "GetObject",
     "Get Object/v2",
     "AKIAIOSFODNN7EXAMPLE",
+    OF_ONE_HASH[0],
+    OF_ONE_HASH[1],
     "0f3b2c1d-0000-4a4a-8b8b-0123456789ab",
     "é☃",
     "{}",
@@ -237,15 +244,17 @@ impl TextPredicate for HasE {
     }
 }
 
+const COMPARISONS: [Comparison; 5] = [
+    Comparison::Equal,
+    Comparison::Less,
+    Comparison::LessOrEqual,
+    Comparison::Greater,
+    Comparison::GreaterOrEqual,
+];
+
 fn matcher(random: &mut Random) -> Matcher {
     let text = random.pick(TEXTS).to_owned();
-    let op = [
-        Comparison::Equal,
-        Comparison::Less,
-        Comparison::LessOrEqual,
-        Comparison::Greater,
-        Comparison::GreaterOrEqual,
-    ][random.below(5)];
+    let op = COMPARISONS[random.below(5)];
     match random.below(10) {
         0 => Matcher::Present,
         1 | 2 => Matcher::Equals(text),
@@ -627,6 +636,62 @@ fn merged_splits_agree_with_the_plain_path() {
     for seed in 1..4 {
         agree(Layout::Stacked, seed);
     }
+}
+
+/// Ranges and tests that begin and end at just the time of an event, the first
+/// and last of every split among them.
+#[test]
+fn the_ends_of_times_are_exact() {
+    for layout in [Layout::OneSorted, Layout::ThreeUnsorted] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let snapshot = world(&mut Random(8), layout, folder.path());
+        let mut request = request(&mut Random(8));
+        (request.scope, request.order, request.limit) = (AccountScope::All, None, None);
+        request.columns = vec![ScanColumn {
+            name: "time".into(),
+            source: ColumnSource::Timestamp(Field::Time),
+        }];
+        let mut agree = |time: TimeRange, predicate: Predicate| {
+            (request.time, request.predicate) = (time, predicate);
+            request.access = Access::Indexed;
+            let indexed = rows(&snapshot, &request);
+            request.access = Access::Plain;
+            assert_eq!(indexed, rows(&snapshot, &request), "{request:?}");
+        };
+        let ends = snapshot
+            .splits()
+            .iter()
+            .flat_map(|s| [s.entry.time_min_ms, s.entry.time_max_ms]);
+        for time_ms in ends.chain([1_672_531_205_000]) {
+            for (start_ms, end_ms) in [
+                (time_ms, time_ms + 1),
+                (i64::MIN, time_ms),
+                (i64::MIN, time_ms + 1),
+                (time_ms, i64::MAX),
+                (time_ms + 1, i64::MAX),
+            ] {
+                agree(TimeRange { start_ms, end_ms }, Predicate::True);
+            }
+            for op in COMPARISONS {
+                let value = time_ms as f64;
+                let test = FieldTest {
+                    field: Field::Time,
+                    matcher: Matcher::Number { op, value },
+                    when_missing: false,
+                };
+                agree(TimeRange::ALL, Predicate::Field(test));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_tokens_of_one_hash_are_that() {
+    let [first, second] = OF_ONE_HASH.map(|token| id_hash(token) >> 32);
+    assert_eq!(first, second);
+    assert!(OF_ONE_HASH.iter().all(|token| is_id_like(token)));
+    let scalar = format!("\"{}\"", OF_ONE_HASH[0]);
+    assert!(SCALARS.contains(&scalar.as_str()));
 }
 
 #[test]
