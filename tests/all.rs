@@ -7,6 +7,9 @@ mod support;
 /// DESIGN.md's eight invariants, a file each.
 mod invariants;
 
+/// Invariant 5: random queries in both languages, by index and without.
+mod agreement;
+
 /// Invariant 1, and what a crash may not do to the others: kill -9 at every
 /// step and at any time, power loss at every step.
 mod crash;

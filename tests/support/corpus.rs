@@ -87,10 +87,11 @@ pub const NUMBERS: &[&str] = &[
     "123456789012345678901234567890",
     "1e400",
 ];
-/// Keys: with dots, NUL, control characters, brackets, blanks, other scripts,
-/// digits, and the escape character itself.
+/// Keys: in both cases, with dots, NUL, control characters, brackets, blanks,
+/// other scripts, digits, and the escape character itself.
 pub const KEYS: &[&str] = &[
     "a",
+    "A",
     "b",
     "b.c",
     "k[1]",
@@ -186,6 +187,23 @@ impl Corpus {
         }
     }
 
+    /// The events each delivered once, in one spelling or another, those first that
+    /// conflict with others.
+    pub fn each_once(self, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mut once = Self::of(self.contents);
+        for delivery in &mut once.deliveries {
+            if random.once_in(2) {
+                let spelling = Spelling::Other(Random::new(random.below(1 << 30) as u64));
+                delivery.bytes = once.contents[delivery.content].value.spelled(spelling);
+            }
+        }
+        let mut deliveries = std::mem::take(&mut once.deliveries);
+        random.shuffle(&mut deliveries);
+        deliveries.sort_by_key(|d| is_without_conflict(&once.contents, d.content));
+        Self { deliveries, ..once }
+    }
+
     /// How many conflicts a store counts that holds all of it: of events with
     /// one time, account and eventID all but the first.
     pub fn conflicts(&self) -> usize {
@@ -208,14 +226,8 @@ impl Corpus {
 
     /// Whether a content is delivered once and conflicts with none.
     pub fn is_alone(&self, content: usize) -> bool {
-        let this = &self.contents[content];
-        let is_like = |other: &Content| {
-            other.time_ms == this.time_ms
-                && other.account == this.account
-                && other.event_id == this.event_id
-        };
         let deliveries = self.deliveries.iter().filter(|d| d.content == content);
-        deliveries.count() == 1 && self.contents.iter().filter(|c| is_like(c)).count() == 1
+        deliveries.count() == 1 && is_without_conflict(&self.contents, content)
     }
 
     /// Which event each record's bytes deliver.
@@ -232,6 +244,16 @@ impl Corpus {
         Random::new(seed).shuffle(&mut deliveries);
         deliveries
     }
+}
+
+fn is_without_conflict(contents: &[Content], content: usize) -> bool {
+    let this = &contents[content];
+    let is_like = |other: &&Content| {
+        other.time_ms == this.time_ms
+            && other.account == this.account
+            && other.event_id == this.event_id
+    };
+    contents.iter().filter(is_like).count() == 1
 }
 
 fn in_conflict_with(base: Content, i: usize) -> Content {

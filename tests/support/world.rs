@@ -51,7 +51,12 @@ const COPIES: usize = 1001;
 impl World {
     /// A store of about 240 events, the same for the same seed and layout.
     pub fn build(seed: u64, layout: Layout) -> Self {
-        let corpus = Corpus::new(seed, 240);
+        Self::of(Corpus::new(seed, 240), layout)
+    }
+
+    /// A store of these events. Of the last quarter of the deliveries, some layouts leave
+    /// out what is not alone.
+    pub fn of(corpus: Corpus, layout: Layout) -> Self {
         let home = Home::new();
         let session = Arc::new(home.session(1));
         let parts: Vec<&[Delivery]> = corpus

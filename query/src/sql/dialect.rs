@@ -7,7 +7,10 @@
 
 use std::any::TypeId;
 
+use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct LakeDialect;
@@ -28,6 +31,26 @@ impl Dialect for LakeDialect {
 
     fn is_identifier_part(&self, c: char) -> bool {
         c.is_alphanumeric() || c == '_' || c == '$' || c == '@'
+    }
+
+    /// The parser's own `a IS DISTINCT FROM b AND c` compares with `b AND c`
+    /// (sqlparser 0.62; 0.63 reads it as this does).
+    fn parse_infix(
+        &self,
+        parser: &mut Parser<'_>,
+        left: &Expr,
+        precedence: u8,
+    ) -> Option<Result<Expr, ParserError>> {
+        use Keyword::{DISTINCT, FROM, IS, NOT};
+        let comparison: fn(Box<Expr>, Box<Expr>) -> Expr = match parser
+            .parse_keywords(&[IS, DISTINCT, FROM])
+        {
+            true => Expr::IsDistinctFrom,
+            false if parser.parse_keywords(&[IS, NOT, DISTINCT, FROM]) => Expr::IsNotDistinctFrom,
+            false => return None,
+        };
+        let right = parser.parse_subexpr(precedence);
+        Some(right.map(|right| comparison(Box::new(left.clone()), Box::new(right))))
     }
 
     fn supports_lambda_functions(&self) -> bool {

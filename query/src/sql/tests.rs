@@ -271,6 +271,17 @@ fn other_types_meet_text() {
 }
 
 #[test]
+fn is_distinct_from_takes_one_operand() {
+    assert_eq!(
+        one(
+            "SELECT 1 IS DISTINCT FROM 1 OR true, true IS NOT DISTINCT FROM true AND false, \
+             'a' IS DISTINCT FROM 'a' || 'b', 1 IS NOT DISTINCT FROM null"
+        ),
+        "true|false|true|false"
+    );
+}
+
+#[test]
 fn like_has_no_escape_character_of_its_own() {
     assert_eq!(
         one(
