@@ -112,7 +112,7 @@ pub const STORES_CREATE: &str = r#"EXAMPLES
   tarn stores create audit --retention 2557
   tarn stores create writes --selectors '[{"Name": "management writes", "FieldSelectors": [
       {"Field": "eventCategory", "Equals": ["Management"]}, {"Field": "readOnly", "Equals": ["false"]}]}]'
-  tarn stores create s3 --selectors @selectors.json
+  tarn stores create s3-events --selectors @selectors.json
   tarn import --store audit ~/logs
 
 Selectors have the form of the CloudTrail API, and decide what an import stores."#;
