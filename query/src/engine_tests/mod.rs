@@ -128,7 +128,7 @@ fn rows_are_followed_oldest_first_and_nothing_else_is() {
         ("EXPLAIN SELECT eventName FROM events", "explains"),
         (
             "SELECT eventName FROM events WHERE eventID IN (SELECT eventID FROM events)",
-            "once",
+            "sets",
         ),
         ("SELECT row_number() OVER () FROM events", "others"),
         (
