@@ -181,7 +181,8 @@ impl Snapshot {
         self
     }
 
-    /// Whether there is nothing to be seen.
+    /// Whether there is surely nothing to be seen: what is neither empty nor seen
+    /// was shown before and is part of a batch now.
     pub fn is_empty(&self) -> bool {
         self.splits.is_empty()
             && self.uncovered.is_empty()

@@ -22,7 +22,7 @@ impl Follower {
         let arrivals = now.arrivals(self.seen.as_deref()).expect("compared");
         let arrivals = Arc::new(arrivals);
         let records = ask::records(&arrivals, home::default_store(&now));
-        assert_eq!(arrivals.is_empty(), records.is_empty());
+        assert!(!arrivals.is_empty() || records.is_empty());
         self.shown.extend(records);
         self.seen = Some(Arc::clone(&now));
         now
