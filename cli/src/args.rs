@@ -172,6 +172,10 @@ pub struct QueryArgs {
     /// A value for {{KEY}} in the query (repeatable)
     #[arg(short, long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
     pub param: Vec<(String, String)>,
+    /// Go on with the events that arrive, until Ctrl-C: for rows as they are, not for
+    /// counts, orders or limits
+    #[arg(long, conflicts_with_all = ["explain", "profile", "exit_status", "timeout"])]
+    pub follow: bool,
     #[command(flatten)]
     pub run: RunArgs,
 }

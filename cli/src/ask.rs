@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 use crate::args::{OutputFormat, RunArgs};
 use crate::context::Context;
 use crate::exit::{self, Exit};
+use crate::interrupt::wait;
 use crate::sizes;
 use crate::terminal::BOLD;
 
@@ -34,6 +35,9 @@ pub type Row = Map<String, Value>;
 
 /// A table on a terminal shows so many rows.
 const TABLE_ROWS: usize = 200;
+
+/// How often a query that is followed looks for events that arrived.
+const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 
 /// How long the rows that a table does not show are counted.
 const COUNT_REST_FOR: Duration = Duration::from_millis(500);
@@ -90,10 +94,11 @@ impl<'c> Asker<'c> {
     pub fn show(&self, question: &Question, cancel: &Cancel) -> anyhow::Result<Shown> {
         let request = self.request(question, cancel)?;
         let begun = Instant::now();
-        let mut stream = self.start(&request)?;
-        let mut writer = writer(self.context, question.run, &stream)?;
+        let mut stream = self.start(self.snapshot()?, &request, true)?;
+        let rows_max = self.table_rows_max(question.run);
+        let mut writer = make_writer(self.context, question.run, &stream, rows_max)?;
         let mut shown = Shown {
-            rows_max: self.table_rows_max(question.run),
+            rows_max,
             ..Shown::default()
         };
         let mut full_since = None;
@@ -117,6 +122,65 @@ impl<'c> Asker<'c> {
         Ok(shown)
     }
 
+    /// Writes the answer to stdout, then that of the events that arrive, until
+    /// Ctrl-C or until there are as many rows as `--limit` says.
+    ///
+    /// Each look asks about the events that came since the one before, so that
+    /// every event is answered for once, however late it is.
+    pub fn follow(&self, question: &Question, cancel: &Cancel) -> anyhow::Result<Exit> {
+        let mut request = QueryRequest {
+            is_followed: true,
+            ..self.request(question, cancel)?
+        };
+        let mut writer: Option<Box<dyn ResultWriter>> = None;
+        let mut seen: Option<Arc<Snapshot>> = None;
+        loop {
+            let now = self.snapshot()?;
+            let arrivals = now.arrivals(seen.as_deref())?;
+            if writer.is_none() || !arrivals.is_empty() {
+                request.now_ms = self.context.now_ms();
+                let mut stream = self.start(Arc::new(arrivals), &request, writer.is_none())?;
+                let writer = match &mut writer {
+                    Some(writer) => writer,
+                    none => none.insert(make_writer(self.context, question.run, &stream, None)?),
+                };
+                let n_rows = self.write_all(&mut stream, writer.as_mut(), &request)?;
+                request.limit = request.limit.map(|limit| limit.saturating_sub(n_rows));
+            }
+            seen = Some(now);
+            let is_done = request.limit == Some(0);
+            if is_done || !wait(FOLLOW_EVERY, cancel) {
+                if let Some(writer) = &mut writer {
+                    writer.finish()?;
+                }
+                return Ok(if is_done {
+                    Exit::Done
+                } else {
+                    Exit::Interrupted
+                });
+            }
+        }
+    }
+
+    /// Writes all rows; says how many there were.
+    fn write_all(
+        &self,
+        stream: &mut QueryStream,
+        writer: &mut dyn ResultWriter,
+        request: &QueryRequest,
+    ) -> anyhow::Result<usize> {
+        let mut n_rows = 0;
+        while let Some(batch) = self.runtime.block_on(stream.next()) {
+            let batch = batch.map_err(|error| exit::query(&error, &request.text))?;
+            n_rows += batch.num_rows();
+            writer.write(&batch)?;
+        }
+        if n_rows > 0 {
+            writer.flush()?;
+        }
+        Ok(n_rows)
+    }
+
     /// How many rows of a table are shown; none where all are.
     fn table_rows_max(&self, run: &RunArgs) -> Option<usize> {
         let terminal = &self.context.terminal;
@@ -127,7 +191,7 @@ impl<'c> Asker<'c> {
     /// All rows of an answer that is known to be small.
     pub fn rows(&self, question: &Question, cancel: &Cancel) -> anyhow::Result<Vec<Row>> {
         let request = self.request(question, cancel)?;
-        let mut stream = self.start(&request)?;
+        let mut stream = self.start(self.snapshot()?, &request, true)?;
         let mut lines = Vec::new();
         let mut writer = NdjsonWriter::new(&mut lines, &stream.schema);
         while let Some(batch) = self.runtime.block_on(stream.next()) {
@@ -154,6 +218,7 @@ impl<'c> Asker<'c> {
             scope: self.context.scope(&run.account),
             parameters: question.parameters.to_vec(),
             limit: run.limit,
+            is_followed: false,
             timeout: timeout.map_err(exit::usage)?,
             now_ms: self.context.now_ms(),
             zone: self.context.zone(run.tz.as_deref())?,
@@ -169,10 +234,18 @@ impl<'c> Asker<'c> {
             .time_range(run.since.as_deref(), run.until.as_deref(), zone)
     }
 
-    fn start(&self, request: &QueryRequest) -> anyhow::Result<QueryStream> {
-        let snapshot = self.snapshot()?;
+    /// Starts a query; tells how it is understood, where that is news.
+    fn start(
+        &self,
+        snapshot: Arc<Snapshot>,
+        request: &QueryRequest,
+        is_news: bool,
+    ) -> anyhow::Result<QueryStream> {
         let stream = self.runtime.block_on(self.engine.query(snapshot, request));
         let stream = stream.map_err(|error| exit::query(&error, &request.text))?;
+        if !is_news {
+            return Ok(stream);
+        }
         if request.language == Language::Auto && self.context.terminal.stderr.is_terminal {
             self.context.terminal.note(name(stream.language));
         }
@@ -253,10 +326,11 @@ fn form(context: &Context, run: &RunArgs) -> OutputFormat {
         })
 }
 
-fn writer(
+fn make_writer(
     context: &Context,
     run: &RunArgs,
     stream: &QueryStream,
+    rows_max: Option<usize>,
 ) -> anyhow::Result<Box<dyn ResultWriter>> {
     let stdout = &context.terminal.stdout;
     let (out, schema) = (
@@ -268,7 +342,7 @@ fn writer(
             let options = TableOptions {
                 width: context.terminal.width,
                 colour: stdout.colours,
-                rows_max: stdout.is_terminal.then_some(TABLE_ROWS),
+                rows_max,
             };
             Box::new(TableWriter::new(out, schema, options))
         }

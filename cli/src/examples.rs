@@ -44,6 +44,7 @@ EXAMPLES
   tarn query -o csv -f report.sql > report.csv
   tarn query -p user=alice \"SELECT * FROM events WHERE userIdentity.userName = '{{user}}'\"
   tarn query -e --since 1h 'filter eventName = \"StopLogging\"' || echo 'logging was not stopped'
+  tarn query --follow 'filter errorCode = \"AccessDenied\" | display @timestamp, eventName'
   echo 'stats count(*) by awsRegion' | tarn query
 
 LANGUAGES
@@ -52,6 +53,11 @@ LANGUAGES
   FROM takes the store's name, UUID or ARN, or `events` for the chosen store.
   An empty FROM in a command line often means that the shell took the quotes:
   put the query in single quotes, or -f FILE.
+
+FOLLOWING
+  --follow prints the rows that there are, oldest first, then those of events that
+  an import brings, each once and however late it is, until Ctrl-C (exit status
+  130) or until there are as many as --limit says.
 
 TIMES
   7d (ago), -24h@h (cut to the hour), now, 2024-05-01, 2024-05-01T10:00:00Z,
@@ -106,7 +112,7 @@ pub const STORES_CREATE: &str = r#"EXAMPLES
   tarn stores create audit --retention 2557
   tarn stores create writes --selectors '[{"Name": "management writes", "FieldSelectors": [
       {"Field": "eventCategory", "Equals": ["Management"]}, {"Field": "readOnly", "Equals": ["false"]}]}]'
-  tarn stores create s3 --selectors @selectors.json
+  tarn stores create s3-events --selectors @selectors.json
   tarn import --store audit ~/logs
 
 Selectors have the form of the CloudTrail API, and decide what an import stores."#;

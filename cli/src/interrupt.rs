@@ -9,6 +9,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -77,6 +78,18 @@ impl State {
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
+}
+
+/// Whether the time passed without being cancelled.
+pub fn wait(time: Duration, cancel: &Cancel) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < time {
+        if cancel.is_cancelled() {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    !cancel.is_cancelled()
 }
 
 #[cfg(test)]

@@ -19,10 +19,14 @@ pub fn files(sums: &FileSums) -> String {
     sum("files", sums.seen, &parts, sums.balance())
 }
 
-/// The sums of records: seen, and what became of them.
-pub fn records(sums: &RecordSums) -> String {
+/// The sums of records: seen, and what became of them, or in a dry run would.
+pub fn records(sums: &RecordSums, is_dry_run: bool) -> String {
+    let stored = match is_dry_run {
+        true => "to be stored",
+        false => "stored",
+    };
     let parts = [
-        ("stored", sums.stored),
+        (stored, sums.stored),
         ("duplicates", sums.duplicates),
         ("filtered", sums.filtered),
         ("expired", sums.expired),
@@ -32,7 +36,7 @@ pub fn records(sums: &RecordSums) -> String {
     if sums.conflicts > 0 {
         let _ = write!(
             text,
-            "; {} of those stored conflict with another",
+            "; {} of those {stored} conflict with another",
             count(sums.conflicts)
         );
     }
@@ -111,11 +115,15 @@ mod tests {
             ..RecordSums::default()
         };
         assert_eq!(
-            records(&sums),
+            records(&sums, false),
             "events  1,203 seen = 1,200 stored + 3 rejected; 2 of those stored conflict with another"
         );
+        assert_eq!(
+            records(&sums, true),
+            "events  1,203 seen = 1,200 to be stored + 3 rejected; 2 of those to be stored conflict with another"
+        );
         sums.seen = 1204;
-        assert!(records(&sums).starts_with("events  1,204 seen ≠ "));
+        assert!(records(&sums, false).starts_with("events  1,204 seen ≠ "));
         assert_eq!(files(&FileSums::default()), "files   0 seen = 0 read");
     }
 }

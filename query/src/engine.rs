@@ -15,17 +15,18 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
-use tarn_store::{AccountScope, Cancel, Snapshot, fields};
+use tarn_store::{AccountScope, Cancel, Snapshot, TimeOrder, fields};
 use tokio::time::Instant;
 
 use crate::error::{Code, Context, QueryError};
 use crate::exec::EventScanExec;
+use crate::followed;
 use crate::insights;
 use crate::language::{Language, detect};
 use crate::memory::{Budget, Share};
-use crate::newest_first;
 use crate::planned::{Planned, Planning};
 use crate::request::{QueryRequest, Stage};
+use crate::row_order;
 use crate::search_plan;
 use crate::session;
 use crate::source::{EventSource, SnapshotSource};
@@ -53,6 +54,7 @@ pub struct Engine {
     functions: Arc<Vec<String>>,
     runtime: Arc<RuntimeEnv>,
     budget: Arc<Budget>,
+    spill_folder: PathBuf,
     /// Removed with the engine.
     _spill: Option<SpillFolder>,
 }
@@ -82,6 +84,7 @@ impl Engine {
             state,
             runtime,
             budget: Budget::new(options.memory_bytes),
+            spill_folder: options.spill_dir,
             _spill: spill,
         })
     }
@@ -190,6 +193,7 @@ impl Engine {
             accounts: request.scope.clone(),
             store: request.store.clone(),
             functions: Arc::clone(&self.functions),
+            spill_folder: self.spill_folder.clone(),
             text: request.text.clone(),
         });
         let planning = Planning {
@@ -211,7 +215,14 @@ impl Engine {
             stages,
             is_explain,
         } = planned;
-        let plan = newest_first::run(plan)
+        let order = match request.is_followed {
+            true => {
+                followed::check(&plan, is_explain)?;
+                TimeOrder::OldestFirst
+            }
+            false => TimeOrder::NewestFirst,
+        };
+        let plan = row_order::run(plan, order)
             .and_then(|plan| limited(plan, request.limit))
             .map_err(|error| told.translate(error, false))?;
         Ok(Compiled {
@@ -345,6 +356,7 @@ struct Told {
     accounts: AccountScope,
     store: String,
     functions: Arc<Vec<String>>,
+    spill_folder: PathBuf,
     text: String,
 }
 
@@ -354,6 +366,7 @@ impl Told {
             text: &self.text,
             fields: &|| self.field_names(),
             functions: &self.functions,
+            spill_folder: &self.spill_folder,
             is_running,
         };
         context.translate(error)

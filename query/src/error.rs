@@ -6,7 +6,10 @@
 //! that the writer of the query never typed.
 
 use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
 
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, SchemaError};
 use unicode_width::UnicodeWidthChar;
 
@@ -255,6 +258,8 @@ pub struct Context<'q> {
     pub fields: &'q dyn Fn() -> Vec<String>,
     /// Names of functions, likewise.
     pub functions: &'q [String],
+    /// Where queries write what does not fit in memory.
+    pub spill_folder: &'q Path,
     /// Before the first row an error is in the query; later it is in its run.
     pub is_running: bool,
 }
@@ -262,6 +267,9 @@ pub struct Context<'q> {
 impl Context<'_> {
     /// Brings an error of DataFusion to the writer of the query.
     pub fn translate(&self, error: DataFusionError) -> QueryError {
+        if let Some(failed) = failed_io(&error) {
+            return self.spill_error(failed).caused_by(error);
+        }
         match error {
             DataFusionError::Context(_, inner) => self.translate(*inner),
             DataFusionError::Diagnostic(_, inner) => self.translate(*inner),
@@ -297,6 +305,9 @@ impl Context<'_> {
 
     /// An error of several partitions or batches can only be looked at.
     fn translate_shared(&self, error: &DataFusionError) -> QueryError {
+        if let Some(failed) = failed_io(error) {
+            return self.spill_error(failed);
+        }
         match error.find_root() {
             DataFusionError::ResourcesExhausted(reason) => memory_exceeded(reason),
             DataFusionError::External(inner) => match inner.downcast_ref::<QueryError>() {
@@ -313,6 +324,18 @@ impl Context<'_> {
             DataFusionError::Execution(reason) => QueryError::new(self.code(), first_line(reason)),
             other => QueryError::new(self.code(), first_line(&other.to_string())),
         }
+    }
+
+    /// Files that DataFusion itself reads and writes are those that queries spill to.
+    fn spill_error(&self, failed: &io::Error) -> QueryError {
+        let folder = self.spill_folder.display();
+        let message = format!("what does not fit in memory cannot be kept in {folder}: {failed}");
+        QueryError::new(Code::Execution, message).hint(match failed.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "make room on that disk, raise --memory, or ask for fewer columns or a shorter time"
+            }
+            _ => "see that the folder can be written, or raise --memory",
+        })
     }
 
     fn code(&self) -> Code {
@@ -456,6 +479,18 @@ impl Context<'_> {
 }
 
 /// `reason` names the operator that asked for more; the disk being full is told so too.
+/// The failure of a file's reading or writing, if that is what an error is.
+fn failed_io(error: &DataFusionError) -> Option<&io::Error> {
+    match error.find_root() {
+        DataFusionError::IoError(failed) => Some(failed),
+        DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
+            ArrowError::IoError(_, failed) => Some(failed),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn memory_exceeded(reason: &str) -> QueryError {
     let what = match reason.contains("disk space") {
         true => "the query needs more disk space for what does not fit in memory",
@@ -556,6 +591,7 @@ mod tests {
             text,
             fields: &|| vec!["eventName".into(), "userIdentity.arn".into()],
             functions: &FUNCTIONS,
+            spill_folder: Path::new("/data/tmp"),
             is_running: false,
         }
     }
@@ -573,6 +609,26 @@ mod tests {
         );
         let beyond = QueryError::new(Code::Syntax, "more was expected").at(Span::new(999, 1000));
         assert!(beyond.render(text).contains("line 3, column 12"));
+    }
+
+    #[test]
+    fn a_full_spill_disk_is_told_with_its_folder() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let by_arrow = ArrowError::IoError("writing".into(), full());
+        let errors = [
+            DataFusionError::IoError(full()),
+            DataFusionError::from(by_arrow).context("spilling"),
+            DataFusionError::Shared(DataFusionError::IoError(full()).into()),
+        ];
+        for error in errors {
+            let error = context("").translate(error);
+            assert_eq!(error.code, Code::Execution);
+            assert!(
+                error.message.contains("/data/tmp: no storage space"),
+                "{error}"
+            );
+            assert!(error.hint.is_some_and(|hint| hint.contains("make room")));
+        }
     }
 
     #[test]

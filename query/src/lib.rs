@@ -6,7 +6,7 @@
 //!      resolve, leaf_pass ───┤                      names become fields, fields columns
 //!                            ▼
 //!                       LogicalPlan                 planned: from here no language
-//!                            │  newest_first, limit
+//!                            │  row_order, limit
 //!                            ▼
 //!                    DataFusion's optimizer
 //!                            │  pushdown            filters become the scan's predicate
@@ -29,6 +29,7 @@ mod columns;
 mod engine;
 mod error;
 mod exec;
+mod followed;
 pub mod functions;
 mod groups;
 pub mod insights;
@@ -36,12 +37,12 @@ mod language;
 mod leaf_pass;
 mod leaves;
 mod memory;
-mod newest_first;
 mod planned;
 mod pushdown;
 mod request;
 mod resolve;
 pub mod results;
+mod row_order;
 pub mod search;
 mod search_function;
 mod search_plan;

@@ -24,6 +24,9 @@ pub struct QueryRequest {
     pub parameters: Vec<(String, String)>,
     /// Rows at most, over what the query says.
     pub limit: Option<usize>,
+    /// Whether the query is asked again of the events that arrive: only what gives a row
+    /// for an event, whatever other events there are, can be. Its rows come oldest first.
+    pub is_followed: bool,
     /// From the start of the query to its last row.
     pub timeout: Option<Duration>,
     /// What "now" is, in milliseconds since 1970 UTC.

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 
+use crate::arrivals::Arrivals;
 use crate::catalog::{BatchEntry, SplitEntry};
 use crate::data_store::EventDataStore;
 use crate::index::cache::{SplitCache, SplitSlot};
 use crate::kv::columns::Column;
 use crate::kv::db::{Db, KvError};
-use crate::kv::value::TailEvent;
+use crate::kv::value::{Provenance, TailEvent};
 use crate::scan::StoreId;
 
 /// A published split and the place where it is open.
@@ -32,6 +33,13 @@ pub(crate) struct PushedEvent {
     pub event: TailEvent,
 }
 
+impl PushedEvent {
+    /// Where it came from, which stays when it is sealed: no two events share it.
+    pub fn provenance(&self) -> Provenance {
+        self.event.event.provenance
+    }
+}
+
 /// The published state at one moment.
 pub struct Snapshot {
     db: Arc<Db>,
@@ -44,6 +52,8 @@ pub struct Snapshot {
     tails: HashMap<StoreId, Arc<Vec<PushedEvent>>>,
     /// Entries of batches, read when the plain path asks.
     batches: Mutex<HashMap<u64, Option<Arc<BatchEntry>>>>,
+    /// Only these events are seen, and pushed ones; none where all are.
+    arrivals: Option<Arc<Arrivals>>,
 }
 
 impl Snapshot {
@@ -100,17 +110,96 @@ impl Snapshot {
                 uncovered,
                 tails: tails.into_iter().map(|(s, t)| (s, Arc::new(t))).collect(),
                 batches: Mutex::new(HashMap::new()),
+                arrivals: None,
             });
         }
     }
 
-    /// What is visible now.
+    /// What is visible now; of arrivals, the same ones where they lie now.
     pub(crate) fn refreshed(&self) -> Result<Self, KvError> {
-        Self::load(
+        let now = Self::load(
             Arc::clone(&self.db),
             &self.splits_folder,
             Arc::clone(&self.cache),
-        )
+        )?;
+        Ok(match &self.arrivals {
+            None => now,
+            Some(arrivals) => now.only(Arc::clone(arrivals), self.tails.clone()),
+        })
+    }
+
+    /// The events of this snapshot that `earlier` did not show; all where there
+    /// is no earlier one. Asked one after another, snapshots show each event
+    /// exactly once, in whichever order events happened, arrived and were
+    /// merged.
+    ///
+    /// **Cost**: reads the events of a time once for each pushed one that was
+    /// sealed since.
+    pub fn arrivals(&self, earlier: Option<&Self>) -> Result<Self, KvError> {
+        let mut arrivals = Arrivals::default();
+        for store in &self.stores {
+            let before = earlier.map(|e| e.batches_of(store.id)).unwrap_or_default();
+            let now = self.batches_of(store.id);
+            arrivals.batches.extend(now.difference(&before));
+        }
+        let mut tails = self.tails.clone();
+        for (store, shown) in earlier.iter().flat_map(|e| &e.tails) {
+            let places: HashSet<Provenance> = shown.iter().map(PushedEvent::provenance).collect();
+            let tail = self.tail(*store);
+            let is_new = |pushed: &&PushedEvent| !places.contains(&pushed.provenance());
+            tails.insert(
+                *store,
+                Arc::new(tail.iter().filter(is_new).cloned().collect()),
+            );
+            let left: HashSet<Provenance> = tail.iter().map(PushedEvent::provenance).collect();
+            let sealed = shown.iter().filter(|p| !left.contains(&p.provenance()));
+            arrivals.find_sealed(&self.db, *store, sealed)?;
+        }
+        let all = Self {
+            db: Arc::clone(&self.db),
+            splits_folder: self.splits_folder.clone(),
+            cache: Arc::clone(&self.cache),
+            stores: self.stores.clone(),
+            splits: self.splits.clone(),
+            uncovered: self.uncovered.clone(),
+            tails: HashMap::new(),
+            batches: Mutex::new(HashMap::new()),
+            arrivals: None,
+        };
+        Ok(all.only(Arc::new(arrivals), tails))
+    }
+
+    fn only(
+        mut self,
+        arrivals: Arc<Arrivals>,
+        tails: HashMap<StoreId, Arc<Vec<PushedEvent>>>,
+    ) -> Self {
+        self.splits.retain(|s| arrivals.meet(&s.entry));
+        self.uncovered.retain(|b, _| arrivals.batches.contains(b));
+        self.tails = tails;
+        self.arrivals = Some(arrivals);
+        self
+    }
+
+    /// Whether there is surely nothing to be seen: what is neither empty nor seen
+    /// was shown before and is part of a batch now.
+    pub fn is_empty(&self) -> bool {
+        self.splits.is_empty()
+            && self.uncovered.is_empty()
+            && self.tails.values().all(|tail| tail.is_empty())
+    }
+
+    /// The events of a split that are seen; none where all are.
+    pub(crate) fn arrivals_in(&self, split: &SplitEntry) -> Option<Arc<Arrivals>> {
+        let arrivals = self.arrivals.as_ref()?;
+        (!arrivals.hold_all(split)).then(|| Arc::clone(arrivals))
+    }
+
+    /// Whether an event of a published batch is seen, unless it is dead.
+    pub(crate) fn shows(&self, batch: u64, ordinal: u32) -> bool {
+        self.arrivals
+            .as_ref()
+            .is_none_or(|arrivals| arrivals.holds(batch, ordinal))
     }
 
     pub fn stores(&self) -> &[EventDataStore] {
@@ -202,6 +291,7 @@ impl Snapshot {
             uncovered: self.uncovered.clone(),
             tails: self.tails.clone(),
             batches: Mutex::new(HashMap::new()),
+            arrivals: self.arrivals.clone(),
             cache,
         }
     }

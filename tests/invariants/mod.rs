@@ -5,6 +5,7 @@
 
 mod as_delivered;
 mod bounded;
+mod followed;
 mod once;
 mod scoped;
 mod sums;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, NaiveDateTime};
 use serde_json::{Value, json};
 use tarn_query::Language;
 
@@ -32,16 +32,31 @@ struct Day {
     rejects: u64,
 }
 
+impl Day {
+    /// Takes the events of another delivery of the day.
+    fn add(&mut self, other: Self) {
+        if self.events == 0 || other.first < self.first {
+            self.first = other.first;
+        }
+        self.last = std::mem::take(&mut self.last).max(other.last);
+        self.delay_s = self.delay_s.max(other.delay_s);
+        self.events += other.events;
+        self.rejects += other.rejects;
+    }
+}
+
 /// Account and region; either is empty where an event has none.
 type Place = (String, String);
 type Calendar = BTreeMap<NaiveDate, Day>;
 
-/// The delivery time is in the name of a file that CloudTrail wrote.
+/// Events of one place, day and delivery. The longest delay among them is that
+/// of the first event, so no delay is computed event by event.
+///
+/// The time of the delivery is in the name of a file that CloudTrail wrote.
 const QUERY: &str = "SELECT \"@account\" AS account, awsRegion AS region, date_trunc('day', eventTime) AS day, \
-    count(*) AS events, min(eventTime) AS first, max(eventTime) AS last, \
-    max(date_diff('second', eventTime, \
-        try_date_parse(regexp_extract(\"@source\", '_(\\d{8}T\\d{4})Z_', 1), '%Y%m%dT%H%i'))) AS delay \
-    FROM events GROUP BY 1, 2, 3";
+    regexp_extract(\"@source\", '_(\\d{8}T\\d{4})Z_', 1) AS delivered, \
+    count(*) AS events, min(eventTime) AS first, max(eventTime) AS last \
+    FROM events GROUP BY 1, 2, 3, 4";
 
 pub fn run(context: &Context, args: &CoverageArgs) -> anyhow::Result<Exit> {
     let asker = Asker::open(context)?;
@@ -63,7 +78,8 @@ pub fn run(context: &Context, args: &CoverageArgs) -> anyhow::Result<Exit> {
         let Some((place, date, day)) = read(&row) else {
             continue;
         };
-        places.entry(place).or_default().insert(date, day);
+        let days = places.entry(place).or_default();
+        days.entry(date).or_default().add(day);
     }
     add_rejects(context, args, &mut places)?;
     let listing = match args.days {
@@ -88,12 +104,19 @@ fn read(row: &Row) -> Option<(Place, NaiveDate, Day)> {
     let date = text("day").get(..10)?.parse().ok()?;
     let day = Day {
         events: row.get("events")?.as_u64()?,
+        delay_s: delay_s(&text("first"), &text("delivered")),
         first: text("first"),
         last: text("last"),
-        delay_s: row.get("delay").and_then(Value::as_i64),
         rejects: 0,
     };
     Some(((text("account"), text("region")), date, day))
+}
+
+/// Seconds from an event to the delivery of its file, where both are times.
+fn delay_s(event: &str, delivered: &str) -> Option<i64> {
+    let event = DateTime::parse_from_rfc3339(event).ok()?;
+    let delivered = NaiveDateTime::parse_from_str(delivered, "%Y%m%dT%H%M").ok()?;
+    Some((delivered.and_utc().timestamp_millis() - event.timestamp_millis()) / 1000)
 }
 
 /// Counts rejects under the place and day that the path of their file names.
@@ -293,6 +316,40 @@ mod tests {
             .map(|(from, to)| range_text(from, to))
             .collect();
         assert_eq!(texts, ["2024-02-29/2024-03-01", "2024-03-04"]);
+    }
+
+    #[test]
+    fn deliveries_of_a_day_are_one_day() {
+        let delivery = |first: &str, last: &str, delivered| Day {
+            events: 2,
+            first: first.to_owned(),
+            last: last.to_owned(),
+            delay_s: delay_s(first, delivered),
+            rejects: 0,
+        };
+        let mut day = Day::default();
+        day.add(delivery(
+            "2024-03-01T10:00:00.500Z",
+            "2024-03-01T10:03:00.000Z",
+            "20240301T1005",
+        ));
+        day.add(delivery(
+            "2024-03-01T09:00:00.000Z",
+            "2024-03-01T09:01:00.000Z",
+            "20240301T0907",
+        ));
+        day.add(delivery(
+            "2024-03-01T23:59:00.000Z",
+            "2024-03-01T23:59:00.000Z",
+            "",
+        ));
+        assert_eq!((day.events, day.delay_s), (6, Some(420)));
+        assert_eq!(day.first, "2024-03-01T09:00:00.000Z");
+        assert_eq!(day.last, "2024-03-01T23:59:00.000Z");
+        assert_eq!(
+            delay_s("2024-03-01T10:00:00.500Z", "20240301T1005"),
+            Some(299)
+        );
     }
 
     #[test]

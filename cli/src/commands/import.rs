@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
-use tarn_store::Cancel;
 use tarn_store::catalog::ImportStatus;
 use tarn_store::import::discover::{self, DiscoverOptions};
 use tarn_store::import::{ImportProgress, ImportRequest, ImportSummary};
@@ -17,6 +16,7 @@ use tarn_store::owner::Session;
 use crate::args::{ImportArgs, SummaryFormat};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::interrupt::wait;
 use crate::progress::{Position, Progress};
 use crate::sizes::{Bytes, count, counted};
 use crate::summary;
@@ -130,7 +130,11 @@ pub fn tell(
     }
     let (files, records) = (&summary.files, &summary.records);
     writeln!(out, "{}", summary::files(files))?;
-    writeln!(out, "{}", summary::records(records))?;
+    writeln!(
+        out,
+        "{}",
+        summary::records(records, summary.import.is_none())
+    )?;
     writeln!(
         out,
         "pace    {}",
@@ -147,6 +151,7 @@ fn as_json(summary: &ImportSummary, time: Duration) -> Value {
     let reasons = summary.reject_reasons.iter();
     json!({
         "import": summary.import,
+        "dryRun": summary.import.is_none(),
         "status": summary::status(summary.status),
         "files": summary::files_json(&summary.files),
         "events": summary::records_json(&summary.records),
@@ -279,18 +284,6 @@ fn look(
         Err(_) if paths.iter().any(|path| path.exists()) => Ok(HashMap::new()),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Whether the time passed without being cancelled.
-fn wait(time: Duration, cancel: &Cancel) -> bool {
-    let begun = Instant::now();
-    while begun.elapsed() < time {
-        if cancel.is_cancelled() {
-            return false;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    !cancel.is_cancelled()
 }
 
 /// Stdin as a file: what it is can only be told by looking at it twice, and

@@ -109,7 +109,7 @@ fn show(context: &Context, args: &ImportShowArgs) -> anyhow::Result<Exit> {
         )?;
         writeln!(out, "paths   {}", import.paths.join(", "))?;
         writeln!(out, "{}", summary::files(&import.files))?;
-        writeln!(out, "{}", summary::records(&import.records))?;
+        writeln!(out, "{}", summary::records(&import.records, false))?;
         return Ok(Exit::Done);
     }
     let mut listing = Listing::new(&[

@@ -17,6 +17,9 @@ pub fn run(context: &Context, args: &QueryArgs) -> anyhow::Result<Exit> {
         (None, Some(file)) => {
             fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
         }
+        (None, None) if context.terminal.stdin_is_terminal && args.follow => {
+            return Err(exit::usage("--follow needs a query"));
+        }
         (None, None) if context.terminal.stdin_is_terminal => return shell::run(context, args),
         (None, None) => {
             let mut text = String::new();
@@ -36,5 +39,9 @@ pub fn run(context: &Context, args: &QueryArgs) -> anyhow::Result<Exit> {
         parameters: &args.param,
         run: &args.run,
     };
-    Asker::open(context)?.answer(&question, &context.interrupts.cancel())
+    let (asker, cancel) = (Asker::open(context)?, context.interrupts.cancel());
+    match args.follow {
+        true => asker.follow(&question, &cancel),
+        false => asker.answer(&question, &cancel),
+    }
 }

@@ -63,7 +63,7 @@ fn show(context: &Context, args: &StoreShowArgs) -> anyhow::Result<Exit> {
     print(
         context,
         store,
-        Some(snapshot.event_count(store.id)),
+        snapshot.event_count(store.id),
         &args.listing,
     )
 }
@@ -146,14 +146,15 @@ fn changed(
     let session = context.session()?;
     let store = change(&session).map_err(|error| context.session_error(error))?;
     session.close()?;
-    print(context, &store, None, &ListingArgs { output: None })
+    let events = context.snapshot()?.event_count(store.id);
+    print(context, &store, events, &ListingArgs { output: None })
 }
 
 /// One store with all that is known of it, a line each for people.
 fn print(
     context: &Context,
     store: &EventDataStore,
-    events: Option<u64>,
+    events: u64,
     args: &ListingArgs,
 ) -> anyhow::Result<Exit> {
     let mut listing = Listing::new(&[

@@ -30,6 +30,7 @@ fn request(text: &str) -> QueryRequest {
         scope: AccountScope::All,
         parameters: Vec::new(),
         limit: None,
+        is_followed: false,
         timeout: None,
         now_ms: 1_704_400_000_000,
         zone: Tz::UTC,
@@ -102,6 +103,43 @@ fn rows_come_newest_first_and_stop_early() {
     assert_eq!(column_names(&scan).len(), 3, "{:?}", column_names(&scan));
     let oldest = csv("SELECT eventID FROM events ORDER BY eventTime LIMIT 1");
     assert_eq!(oldest, "eventID\n1\n");
+}
+
+#[test]
+fn rows_are_followed_oldest_first_and_nothing_else_is() {
+    let followed = |text: &str| {
+        answer(&QueryRequest {
+            is_followed: true,
+            ..request(text)
+        })
+    };
+    for text in [
+        "SELECT eventID FROM events WHERE eventName = 'GetObject'",
+        "filter eventName = 'GetObject' | display eventID",
+    ] {
+        let (rows, _) = followed(text).unwrap_or_else(|e| panic!("{}", e.render(text)));
+        assert_eq!(rows, "eventID\n2\n4\n");
+    }
+    for (text, obstacle) in [
+        ("SELECT count(*) FROM events", "groups"),
+        ("SELECT DISTINCT eventName FROM events", "repeated"),
+        ("SELECT eventName FROM events ORDER BY 1", "orders"),
+        ("fields eventName | limit 3", "limits"),
+        ("EXPLAIN SELECT eventName FROM events", "explains"),
+        (
+            "SELECT eventName FROM events WHERE eventID IN (SELECT eventID FROM events)",
+            "sets",
+        ),
+        ("SELECT row_number() OVER () FROM events", "others"),
+        (
+            "SELECT a.eventID FROM events a JOIN events b ON a.eventID = b.eventID",
+            "joins",
+        ),
+    ] {
+        let error = followed(text).expect_err(text);
+        assert_eq!(error.kind(), ErrorKind::Usage, "{text}");
+        assert!(error.message.contains(obstacle), "{text}: {error}");
+    }
 }
 
 #[test]

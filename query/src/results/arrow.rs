@@ -48,6 +48,10 @@ impl<W: Write + Send> ResultWriter for ArrowIpcWriter<W> {
         self.writer()?.write(batch).map_err(io_error)
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer()?.get_mut().flush()
+    }
+
     fn finish(&mut self) -> io::Result<()> {
         let writer = self.writer()?;
         writer.finish().map_err(io_error)?;

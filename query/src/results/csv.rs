@@ -88,7 +88,7 @@ impl<W: Write + Send> ResultWriter for CsvWriter<W> {
         Ok(())
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.write_header()?;
         self.out.flush()
     }

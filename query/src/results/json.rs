@@ -57,6 +57,10 @@ impl<W: Write + Send> ResultWriter for JsonWriter<W> {
         Ok(())
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     fn finish(&mut self) -> io::Result<()> {
         let closing = if self.has_rows { "\n]\n" } else { "[]\n" };
         self.out.write_all(closing.as_bytes())?;
@@ -74,7 +78,7 @@ impl<W: Write + Send> ResultWriter for NdjsonWriter<W> {
         Ok(())
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }

@@ -50,10 +50,6 @@ impl<W: Write> LineWriter<W> {
         }
         Ok(())
     }
-
-    pub(super) fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }
 
 impl<W: Write + Send> ResultWriter for LineWriter<W> {
@@ -69,7 +65,7 @@ impl<W: Write + Send> ResultWriter for LineWriter<W> {
         Ok(())
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }

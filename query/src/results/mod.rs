@@ -35,6 +35,11 @@ pub use self::table::{TableOptions, TableWriter};
 pub trait ResultWriter: Send {
     fn write(&mut self, batch: &RecordBatch) -> io::Result<()>;
 
+    /// Writes what is still held, so that whoever reads has all rows by now.
+    fn flush(&mut self) -> io::Result<()>;
+
     /// Writes what is still held and what closes the format, and flushes.
-    fn finish(&mut self) -> io::Result<()>;
+    fn finish(&mut self) -> io::Result<()> {
+        self.flush()
+    }
 }

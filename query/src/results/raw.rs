@@ -51,7 +51,7 @@ impl<W: Write + Send> ResultWriter for RawWriter<W> {
         Ok(())
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }

@@ -177,7 +177,7 @@ impl<W: Write + Send> ResultWriter for TableWriter<W> {
         Ok(())
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.lay_out()?;
         match &mut self.layout {
             Some(Layout::Columns { out, .. }) => out.flush(),

@@ -151,6 +151,7 @@ fn request(state: &ServerState, body: &QueryBody) -> Result<QueryRequest, Proble
         },
         parameters: body.parameters.clone().into_iter().collect(),
         limit: body.limit,
+        is_followed: false,
         timeout: Some(timeout),
         now_ms,
         zone: settings.zone,

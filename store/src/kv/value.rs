@@ -3,7 +3,7 @@
 use super::keys::{push_text, read_text};
 
 /// Where a record came from and when it arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Provenance {
     pub import: u64,
     /// The file, as a number of the `sources` family.

@@ -64,7 +64,7 @@ impl Snapshot {
         let request = everything(store, scope.clone());
         let cancel = Cancel::default();
         for handle in self.splits_of(store) {
-            let unit = SplitUnit::new(Arc::clone(&handle.entry), handle.slot.open()?);
+            let unit = SplitUnit::open(self, handle)?;
             let visible = unit.visible(0..unit.split.n_docs(), &TimeRange::ALL, scope, &cancel)?;
             if visible.is_empty() {
                 continue;
@@ -169,13 +169,16 @@ impl Snapshot {
         let cancel = Cancel::default();
         let mut found = Vec::new();
         for handle in self.splits_of(store) {
-            let split = handle.slot.open()?;
-            let mut docs: Vec<u32> = split.ids().documents(identity_hash(event_id)).collect();
+            let unit = SplitUnit::open(self, handle)?;
+            let mut docs: Vec<u32> = unit
+                .split
+                .ids()
+                .documents(identity_hash(event_id))
+                .collect();
             docs.dedup();
             if docs.is_empty() {
                 continue;
             }
-            let unit = SplitUnit::new(Arc::clone(&handle.entry), split);
             let range = 0..unit.split.n_docs();
             let visible = unit.visible(range, &TimeRange::ALL, scope, &cancel)?;
             let docs: Vec<u32> = docs.into_iter().filter(|d| visible.contains(*d)).collect();

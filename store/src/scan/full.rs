@@ -124,10 +124,11 @@ impl PlainUnit {
     }
 
     fn is_visible(&self, shared: &Shared, key: &EventKey) -> Result<bool, ScanError> {
-        if !self.batches.contains(&key.batch) {
+        let snapshot = &shared.snapshot;
+        if !self.batches.contains(&key.batch) || !snapshot.shows(key.batch, key.ordinal) {
             return Ok(false);
         }
-        let entry = shared.snapshot.batch(key.batch)?;
+        let entry = snapshot.batch(key.batch)?;
         Ok(entry.is_some_and(|entry| entry.dead.binary_search(&key.ordinal).is_err()))
     }
 }

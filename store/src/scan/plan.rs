@@ -127,8 +127,7 @@ fn units(
             Some(Pruned::Account) => by_account += 1,
             Some(Pruned::Predicate) => by_predicate += 1,
             None => {
-                let split = handle.slot.open()?;
-                units.push(Arc::new(SplitUnit::new(Arc::clone(&handle.entry), split)));
+                units.push(Arc::new(SplitUnit::open(snapshot, handle)?));
             }
         }
     }

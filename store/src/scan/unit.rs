@@ -12,17 +12,21 @@ use super::error::ScanError;
 use super::evaluate::{Bounds, Evaluator, PassingOrds};
 use super::predicate::{Field, FieldTest, Matcher, Predicate};
 use super::request::{AccountScope, Cancel, TimeRange};
+use crate::arrivals::Arrivals;
 use crate::catalog::SplitEntry;
 use crate::index::columns::TextColumn;
 use crate::index::dictionary::Texts;
 use crate::index::docset::DocSet;
 use crate::index::reader::SplitReader;
 use crate::kv::keys::EventKey;
+use crate::snapshot::{Snapshot, SplitHandle};
 
 /// A split of a scan.
 pub(crate) struct SplitUnit {
     pub entry: Arc<SplitEntry>,
     pub split: Arc<SplitReader>,
+    /// The events that are seen; none where all are.
+    arrivals: Option<Arc<Arrivals>>,
     passing: PassingOrds,
     /// Whole dictionaries by column.
     texts: Mutex<HashMap<String, Arc<Texts>>>,
@@ -31,14 +35,16 @@ pub(crate) struct SplitUnit {
 }
 
 impl SplitUnit {
-    pub fn new(entry: Arc<SplitEntry>, split: Arc<SplitReader>) -> Self {
-        Self {
-            entry,
-            split,
+    /// Opens a split of the snapshot.
+    pub fn open(snapshot: &Snapshot, handle: &SplitHandle) -> Result<Self, ScanError> {
+        Ok(Self {
+            entry: Arc::clone(&handle.entry),
+            split: handle.slot.open()?,
+            arrivals: snapshot.arrivals_in(&handle.entry),
             passing: PassingOrds::default(),
             texts: Mutex::new(HashMap::new()),
             n_rows_wanted: AtomicUsize::new(0),
-        }
+        })
     }
 
     /// The documents that can be in the time range: found by halving where the
@@ -69,8 +75,8 @@ impl SplitUnit {
         range.start_ms <= self.entry.time_min_ms && self.entry.time_max_ms < range.end_ms
     }
 
-    /// The documents of the range that may be shown: not dead, in time and in
-    /// scope. `range` was told by [`Self::documents`] for these times.
+    /// The documents of the range that may be shown: not dead, not hidden by the
+    /// snapshot, in time and in scope. `range` was told by [`Self::documents`] for these times.
     pub fn visible(
         &self,
         range: Range<u32>,
@@ -83,6 +89,15 @@ impl SplitUnit {
         if !self.entry.sorted && !self.is_inside(time) {
             let times = &self.split.keys()?.time;
             visible = times.documents(&visible, |time_ms| time.holds(time_ms));
+        }
+        if let Some(arrivals) = &self.arrivals {
+            let keys = self.split.keys()?;
+            let docs = visible.iter().filter(|doc| {
+                let (batch, ordinal) = (keys.batch.value(*doc), keys.ordinal.value(*doc));
+                arrivals.holds(batch as u64, ordinal as u32)
+            });
+            let docs: Vec<u32> = docs.collect();
+            visible = DocSet::from_sorted(visible.range(), &docs);
         }
         if let AccountScope::Only(accounts) = scope {
             let is_inside = self.entry.accounts.keys().all(|a| accounts.contains(a));

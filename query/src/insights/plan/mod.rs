@@ -111,6 +111,11 @@ impl<'q> Lowering<'q> {
     fn new(planning: &'q Planning<'q>) -> Self {
         let mut leaves = LeafSet::new();
         let newest = SortExpr::new(of_events(leaves.timestamp()), false, false);
+        let order = match planning.request.is_followed {
+            // Followed rows come as their events arrive.
+            true => Vec::new(),
+            false => vec![newest],
+        };
         Self {
             planning,
             parameters: Parameters::new(&planning.request.parameters),
@@ -121,8 +126,8 @@ impl<'q> Lowering<'q> {
             steps: Vec::new(),
             scope: Scope::of_events(),
             aggregation: None,
-            order: vec![newest],
-            is_order_pending: true,
+            is_order_pending: !order.is_empty(),
+            order,
             shown: Shown::default(),
             warnings: Vec::new(),
             doubted: HashSet::new(),

@@ -6,7 +6,9 @@
 
 use super::sink::Step;
 use super::split::{End, Lines, Search, value_end};
-use super::walk::Walk;
+use super::walk::{Walk, begins_value};
+
+const CUT_OFF: &str = "cut off by a line end";
 
 /// What became of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,14 +29,41 @@ impl Walk<'_, '_> {
         match end {
             End::At(n) | End::CutOff(n) if self.window.is_too_long(n) => self.too_long(lines)?,
             End::At(n) => return Ok(Judged::Whole(n)),
+            End::CutOff(n) if self.cut_lines(n, lines)? => {}
             End::CutOff(n) => self.cut_off(n)?,
             End::More if self.window.is_too_long(self.window.bytes().len()) => {
                 self.too_long(lines)?;
             }
             End::More if self.window.more()? => return Ok(Judged::Again),
+            End::More if self.cut_lines(self.window.bytes().len(), lines)? => {}
             End::More => self.truncated()?,
         }
         Ok(Judged::Rejected)
+    }
+
+    /// Where all of several lines begin a value, but what was taken for one value
+    /// goes over them all: rejects each but the last, which is looked at anew.
+    ///
+    /// A line that is cut off after `{`, `[`, `,` or `:` may go on in the next as
+    /// far as brackets tell, and only the end of what follows shows that it did not.
+    fn cut_lines(&mut self, len: usize, lines: Lines) -> Step<bool> {
+        let region = self.window.bytes().get(..len).unwrap_or_default();
+        let mut each = region.split_inclusive(|b| *b == b'\n').map(<[u8]>::len);
+        let rest = region.split_inclusive(|b| *b == b'\n').skip(1);
+        if lines == Lines::Ignored
+            || rest.clone().next().is_none()
+            || !rest.clone().all(begins_value)
+        {
+            return Ok(false);
+        }
+        each.next_back();
+        let cut: Vec<usize> = each.collect();
+        for len in cut {
+            let offset = self.window.offset();
+            let head = self.take_head(len);
+            self.sink.reject(&head, offset, CUT_OFF.to_owned())?;
+        }
+        Ok(true)
     }
 
     /// Rejects the value that a line end cut off, before the place `len`, and
@@ -48,8 +77,7 @@ impl Walk<'_, '_> {
             }
             self.line_into(&mut head)?;
         }
-        self.sink
-            .reject(&head, offset, "cut off by a line end".to_owned())
+        self.sink.reject(&head, offset, CUT_OFF.to_owned())
     }
 
     pub(super) fn reject_line(&mut self, reason: &str) -> Step<()> {

@@ -405,6 +405,12 @@ fn a_bad_line_does_not_take_others_along() {
         "{\"other\":\"1\",\"x\":\"open\n",
         "{\"other\":{\"y\":1\n",
         "{\"other\":[1,2\n",
+        "{\"eventVersion\":\n",
+        "{\"eventVersion\":\"1\",\n",
+        "{\"eventVersion\":\"1\",\"x\":{\n",
+        "{\"eventVersion\":\"1\",\"x\":[\r\n",
+        "{\"other\":\n",
+        "{\"other\":[\n",
         "not JSON at all\n",
         "\"text\"\n",
         "}\n",
@@ -416,6 +422,29 @@ fn a_bad_line_does_not_take_others_along() {
         assert_eq!(found.rejects[0].0, good(1).len() as u64, "{bad:?}");
         assert_eq!(found.rejects[0].2, bad, "{bad:?}");
     }
+}
+
+#[test]
+fn cut_lines_in_a_row_and_before_the_end_are_rejects_of_their_own() {
+    let cut = ["{\"a\":\n", "{\"eventVersion\":\"1\",\n", "{\"b\":[{\n"];
+    for after in [String::new(), "\n".to_owned(), format!("\n{}", event(2))] {
+        let found = found(format!("{}{}{after}", cut.concat(), event(1)));
+        let rejects: Vec<&str> = found.rejects.iter().map(|r| r.2.as_str()).collect();
+        assert_eq!(rejects, cut, "{after:?}");
+        assert_eq!(found.records[0], event(1), "{after:?}");
+    }
+    let stream = "2024-01-31T00:00:00.000Z ";
+    let found = found(format!("{stream}{{\"a\":\n{stream}{}\n", event(1)));
+    assert_eq!(found.records, [event(1)]);
+    assert_eq!(found.rejects.len(), 1, "{:?}", found.rejects);
+}
+
+#[test]
+fn lines_that_go_on_are_no_cut_lines() {
+    let whole = "{\"eventVersion\":\n{\"x\":[\n{\"y\":1},\n{\"y\":2}]}}";
+    let found = found(format!("{whole}\n{}\n", event(1)));
+    assert_eq!(found.records, [whole.to_owned(), event(1)]);
+    assert!(found.rejects.is_empty());
 }
 
 #[test]

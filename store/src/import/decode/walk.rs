@@ -365,6 +365,11 @@ enum First {
     Values,
 }
 
+/// Whether a line looks like the first of a value: `{"`, or a time and `{`.
+pub(super) fn begins_value(line: &[u8]) -> bool {
+    line.starts_with(b"{\"") || time_len(line).is_some()
+}
+
 /// Bytes of a log line in which its time ends and its message begins.
 const TIME_BYTES: usize = 64;
 

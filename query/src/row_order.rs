@@ -1,8 +1,9 @@
-//! Plain rows come newest first.
+//! The order of plain rows: newest first, and of a followed query oldest first.
 //!
 //! A query that asks for events and says nothing of their order means the newest: nobody
-//! reads the first ten of a year. Where rows are put together, counted or ordered by the
-//! query, their order is the query's own.
+//! reads the first ten of a year. Rows that are followed go on at their end, so there the
+//! newest comes last. Where rows are put together, counted or ordered by the query, their
+//! order is the query's own.
 
 use std::sync::Arc;
 
@@ -10,17 +11,17 @@ use datafusion::common::{Column, Result};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::logical_plan::TableScanBuilder;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr};
-use tarn_store::ScanColumn;
+use tarn_store::{ScanColumn, TimeOrder};
 
 use crate::columns::event_time;
 use crate::leaves::TIMESTAMP;
 use crate::table::EventTable;
 
-/// The plan with its rows newest first, if it has rows of events and no order.
+/// The plan with its rows in the order, if it has rows of events and none of its own.
 ///
 /// **Shape**: the columns are those of the plan.
-pub fn run(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let Some(sorted) = sorted(&plan)? else {
+pub fn run(plan: LogicalPlan, order: TimeOrder) -> Result<LogicalPlan> {
+    let Some(sorted) = sorted(&plan, order)? else {
         return Ok(plan);
     };
     if sorted.schema().fields().len() == plan.schema().fields().len() {
@@ -31,7 +32,7 @@ pub fn run(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 /// The plan with a sort right above its scan; None where there is no place for one.
-fn sorted(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+fn sorted(plan: &LogicalPlan, order: TimeOrder) -> Result<Option<LogicalPlan>> {
     match plan {
         LogicalPlan::Projection(_)
         | LogicalPlan::Filter(_)
@@ -40,7 +41,7 @@ fn sorted(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
             let [input] = plan.inputs()[..] else {
                 return Ok(None);
             };
-            match sorted(input)? {
+            match sorted(input, order)? {
                 Some(input) => plan
                     .with_new_exprs(plan.expressions(), vec![input])
                     .map(Some),
@@ -59,8 +60,9 @@ fn sorted(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
                     .with_filters(scan.filters.clone())
                     .with_fetch(scan.fetch)
                     .build()?;
-            let newest = SortExpr::new(Expr::Column(time), false, false);
-            let sorted = LogicalPlanBuilder::from(LogicalPlan::TableScan(scan)).sort([newest])?;
+            let oldest_first = order == TimeOrder::OldestFirst;
+            let by_time = SortExpr::new(Expr::Column(time), oldest_first, false);
+            let sorted = LogicalPlanBuilder::from(LogicalPlan::TableScan(scan)).sort([by_time])?;
             sorted.build().map(Some)
         }
         _ => Ok(None),
