@@ -8,11 +8,12 @@ export TARN_TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),$(HOME)/.cache/tarn/target)
 CARGO := scripts/cargo
 TARN := $(TARN_TARGET_DIR)/release/tarn
 
-.PHONY: help build install demo test fmt lint
+.PHONY: help build install demo test bench-peers fmt lint
 
 help:
 	@echo 'make demo         build, and show what Tarn does on sample logs'
 	@echo 'make test         run all tests'
+	@echo 'make bench-peers  measure Tarn beside DuckDB and ClickHouse'
 	@echo 'make build        build $(TARN)'
 	@echo 'make install      install tarn to ~/.cargo/bin'
 	@echo 'make lint         what CI asks of the code besides its tests'
@@ -31,6 +32,10 @@ demo: build
 # The binary comes first: the tests of the command line run it.
 test: build
 	$(CARGO) test --release --workspace
+
+# ARGS: sizes and options, see benches/peers/run.py --help.
+bench-peers: build
+	benches/peers/run.py --tarn $(TARN) $(ARGS)
 
 fmt:
 	$(CARGO) fmt --all

@@ -1,0 +1,2 @@
+SELECT count(DISTINCT userIdentity.arn) AS principals, count(DISTINCT sourceIPAddress) AS addresses,
+       count(DISTINCT userIdentity.accessKeyId) AS access_keys FROM events
