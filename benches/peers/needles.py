@@ -27,9 +27,8 @@ def find(ask):
     for name, (field, n, shape) in WANTED.items():
         rows = ask(NEAREST.format(field=field, n=n, shape=shape))
         found[name] = rows[0][0] if rows else "none"
-    [[last]] = ask("SELECT strftime(max(eventTime), '%Y-%m-%d') FROM events")
-    day = datetime.date.fromisoformat(last) - datetime.timedelta(days=9)
-    month = day.replace(day=1)
+    day = busiest(ask, "day", "true")
+    month = busiest(ask, "month", f"userIdentity.arn = '{found['principal']}'")
     next_month = (month + datetime.timedelta(days=31)).replace(day=1)
     for name, date in (
         ("day_start", day),
@@ -39,6 +38,15 @@ def find(ask):
     ):
         found[name] = f"{date} 00:00:00"
     return found
+
+
+def busiest(ask, unit, condition):
+    """The first day of the day or month with most of the events."""
+    [[date]] = ask(
+        f"SELECT strftime(date_trunc('{unit}', eventTime), '%Y-%m-%d') AS t FROM events"
+        f" WHERE {condition} GROUP BY t ORDER BY count(*) DESC, t LIMIT 1"
+    )
+    return datetime.date.fromisoformat(date)
 
 
 def fill(text, values):

@@ -83,6 +83,7 @@ def measure(size, arguments):
     """Measures one size. True when all answers agree."""
     import flatness
     import race
+    import targets
     from corpora import CORPORA
 
     if size in flatness.SIZES:
@@ -96,6 +97,8 @@ def measure(size, arguments):
             return True
         results = race.measure(corpus, arguments)
         agree = all(question["agrees"] for question in results["questions"])
+        if not arguments.queries:
+            targets.show(results)
     else:
         raise SystemExit(f"no size {size!r}: {', '.join([*CORPORA, *flatness.SIZES])}")
     if not arguments.queries:

@@ -13,7 +13,7 @@ def table(results):
     main, small = results.get("2m"), results.get("small-files")
     flat = results.get("flat-20m") or results.get("flat")
     if main:
-        rows += loading(main) + asking(main) + memory(main)
+        rows += of_one_size(main)
     else:
         rows.append(("all of 2,000,000 events", "", "not measured", None))
     if small:
@@ -25,6 +25,17 @@ def table(results):
     else:
         rows.append(("one day, growing store", "flat within 25 %", "not measured", None))
     return rows
+
+
+def of_one_size(results):
+    return loading(results) + asking(results) + memory(results)
+
+
+def show(results):
+    """Prints the targets that one size can be held against."""
+    for what, target, measured, met in of_one_size(results):
+        verdict = {True: "met", False: "NOT MET", None: ""}[met]
+        print(f"{what:<50} {target:<22} {measured:<20} {verdict}", flush=True)
 
 
 def speed(results, peer):

@@ -1,3 +1,3 @@
 SELECT uniqExactIf(e.userIdentity.arn, e.userIdentity.arn != '') AS principals,
-       uniqExactIf(e.sourceIPAddress, e.sourceIPAddress != '') AS addresses,
-       uniqExactIf(e.userIdentity.accessKeyId, e.userIdentity.accessKeyId != '') AS access_keys FROM peers.events
+       uniqExactIf(e.userAgent, e.userAgent != '') AS user_agents,
+       uniqExactIf(e.userIdentity.principalId, e.userIdentity.principalId != '') AS principal_ids FROM peers.events

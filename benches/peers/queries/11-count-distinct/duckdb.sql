@@ -1,3 +1,3 @@
--- How many principals, addresses and access keys are there?
-SELECT count(DISTINCT userIdentity.arn) AS principals, count(DISTINCT sourceIPAddress) AS addresses,
-       count(DISTINCT userIdentity.accessKeyId) AS access_keys FROM events
+-- How many principals, user agents and principal ids are there?
+SELECT count(DISTINCT userIdentity.arn) AS principals, count(DISTINCT userAgent) AS user_agents,
+       count(DISTINCT userIdentity.principalId) AS principal_ids FROM events

@@ -1,2 +1,2 @@
-SELECT count(DISTINCT userIdentity.arn) AS principals, count(DISTINCT sourceIPAddress) AS addresses,
-       count(DISTINCT userIdentity.accessKeyId) AS access_keys FROM events
+SELECT count(DISTINCT userIdentity.arn) AS principals, count(DISTINCT userAgent) AS user_agents,
+       count(DISTINCT userIdentity.principalId) AS principal_ids FROM events
