@@ -9,12 +9,13 @@ export TARN_TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),$(HOME)/.cache/tarn/target)
 CARGO := scripts/cargo
 TARN := $(TARN_TARGET_DIR)/release/tarn
 
-.PHONY: help build install demo test test-guards fmt lint
+.PHONY: help build install demo test test-guards bench-peers fmt lint
 
 help:
 	@echo 'make demo         build, and show what Tarn does on sample logs'
 	@echo 'make test         run all tests'
 	@echo 'make test-guards  take out each guard in turn and see its test fail'
+	@echo 'make bench-peers  measure Tarn beside DuckDB and ClickHouse'
 	@echo 'make build        build $(TARN)'
 	@echo 'make install      install tarn to ~/.cargo/bin'
 	@echo 'make lint         what CI asks of the code besides its tests'
@@ -37,6 +38,10 @@ test: build
 # Builds its own tests, unoptimised: see tests/guards/run.
 test-guards:
 	tests/guards/run $(GUARDS)
+
+# ARGS: sizes and options, see benches/peers/run.py --help.
+bench-peers: build
+	benches/peers/run.py --tarn $(TARN) $(ARGS)
 
 fmt:
 	$(CARGO) fmt --all

@@ -1,0 +1,1 @@
+SELECT e.eventName AS name, count() AS n FROM peers.events GROUP BY name ORDER BY n DESC, name

@@ -1,0 +1,2 @@
+-- JSONBench 1: how often was each action called?
+SELECT eventName, count(*) AS n FROM events GROUP BY eventName ORDER BY n DESC, eventName

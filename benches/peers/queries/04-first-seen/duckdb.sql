@@ -1,0 +1,4 @@
+-- JSONBench 4: which three principals were the first to write?
+SELECT userIdentity.arn AS principal, min(eventTime) AS first_seen FROM events
+WHERE readOnly = false AND userIdentity.arn IS NOT NULL
+GROUP BY principal ORDER BY first_seen, principal LIMIT 3

@@ -1,0 +1,1 @@
+SELECT count() AS n FROM peers.events WHERE e.userIdentity.arn LIKE '%events-role%'

@@ -1,0 +1,3 @@
+-- What did one access key do?
+SELECT eventTime, eventID, eventSource, eventName, sourceIPAddress, errorCode FROM events
+WHERE userIdentity.accessKeyId = '{{access_key}}' ORDER BY eventTime, eventID

@@ -1,0 +1,2 @@
+-- The events of one request.
+SELECT eventTime, eventID, eventName FROM events WHERE requestID = '{{request_id}}' ORDER BY eventTime, eventID

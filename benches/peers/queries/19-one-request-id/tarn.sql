@@ -1,0 +1,1 @@
+SELECT eventTime, eventID, eventName FROM events WHERE requestID = '{{request_id}}' ORDER BY eventTime, eventID

@@ -1,0 +1,2 @@
+SELECT eventTime, eventID, eventName, userIdentity.arn AS principal, sourceIPAddress, errorCode FROM events
+ORDER BY eventTime DESC, eventID LIMIT 100

@@ -1,0 +1,5 @@
+SELECT a.userIdentity.arn AS assumed_by, a.sourceIPAddress, d.eventName, count(*) AS n
+FROM events AS d JOIN events AS a
+  ON json_extract_scalar(element_at(a.responseElements, 'credentials'), '$.accessKeyId') = d.userIdentity.accessKeyId
+WHERE a.eventName = 'AssumeRole' AND d.eventName = 'GetSecretValue'
+GROUP BY a.userIdentity.arn, a.sourceIPAddress, d.eventName ORDER BY n DESC, 1, 2, 3 LIMIT 20
