@@ -120,6 +120,7 @@ async fn count(engine: &Engine, snapshot: Arc<Snapshot>, now_ms: i64) -> usize {
         now_ms,
         zone: Tz::UTC,
         access: Access::Indexed,
+        is_followed: false,
         cancel: Cancel::default(),
     };
     let mut rows = engine.query(snapshot, &request).await.expect("planned");

@@ -91,6 +91,7 @@ impl Asker {
             now_ms: NOW_MS,
             zone: Tz::UTC,
             access: question.access,
+            is_followed: false,
             cancel: Cancel::default(),
         };
         self.runtime.block_on(async {
