@@ -10,9 +10,10 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use tarn_store::groups::{GroupTable, Grouping};
+use tarn_store::path::{Arrays, FieldPath};
 use tarn_store::{
-    AccountScope, Cancel, ScanError, ScanPartition, ScanRequest, ScanStatistics, Snapshot, StoreId,
-    TimeRange,
+    Access, AccountScope, Cancel, Field, FieldTest, Matcher, Predicate, ScanError, ScanPartition,
+    ScanRequest, ScanStatistics, Snapshot, StoreId, TimeRange,
 };
 
 use crate::error::{Code, QueryError};
@@ -27,6 +28,39 @@ pub trait EventSource: fmt::Debug + Send + Sync {
 
     /// The paths of fields that events of the store have, for suggestions.
     fn observed_fields(&self, store: StoreId, accounts: &AccountScope) -> Vec<String>;
+
+    /// Whether an event of the store has a value at a path, in any element of its lists.
+    fn has_field(&self, store: StoreId, accounts: &AccountScope, path: FieldPath) -> bool {
+        let request = ScanRequest {
+            store,
+            scope: accounts.clone(),
+            time: TimeRange::ALL,
+            predicate: Predicate::Field(FieldTest {
+                field: Field::path(path, Arrays::Any),
+                matcher: Matcher::Present,
+                when_missing: false,
+            }),
+            columns: Vec::new(),
+            order: None,
+            limit: Some(1),
+            with_ties: false,
+            partitions: 1,
+            batch_rows: 1,
+            access: Access::Indexed,
+        };
+        let Ok(scan) = self.scan(&request, Arc::default(), Cancel::default()) else {
+            return false;
+        };
+        let mut is_there = false;
+        for partition in &scan.partitions {
+            // What is damaged is told by the query itself.
+            let _ = partition.run(&mut |batch| {
+                is_there |= batch.num_rows() > 0;
+                ControlFlow::Break(())
+            });
+        }
+        is_there
+    }
 
     /// Plans a scan and reads nothing.
     ///

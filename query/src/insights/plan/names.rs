@@ -105,20 +105,25 @@ impl Lowering<'_> {
             return self.warn(span, reason, Some(format!("did you mean `{right}`?")));
         }
         let plain = without_positions(path);
-        if fields::known(&plain).is_some() {
+        if fields::known(&plain.to_string()).is_some() || self.has_field(&plain) {
             return;
         }
+        let plain = plain.to_string();
         let observed = self.observed_fields();
-        let below = [format!("{plain}."), format!("{plain}[")];
-        let is_there = observed
-            .iter()
-            .any(|seen| *seen == plain || below.iter().any(|below| seen.starts_with(below)));
-        if is_there || observed.is_empty() {
+        if observed.is_empty() {
             return;
         }
         let known = fields::FIELDS.iter().map(|field| field.path);
         let hint = suggest::did_you_mean(&plain, known.chain(observed.iter().map(String::as_str)));
         self.warn(span, reason(), hint);
+    }
+
+    /// Whether an event of the stores has a value at a path.
+    fn has_field(&self, path: &FieldPath) -> bool {
+        let scope = &self.planning.scope;
+        let stores = self.stores().unwrap_or_default();
+        let has = |store| scope.source.has_field(store, &scope.accounts, path.clone());
+        stores.into_iter().any(has)
     }
 
     /// The fields that events of the stores have, positions in lists left out.
@@ -130,7 +135,7 @@ impl Lowering<'_> {
         let mut observed = HashSet::new();
         for store in self.stores().unwrap_or_default() {
             for path in scope.source.observed_fields(store, &scope.accounts) {
-                observed.insert(without_positions(&FieldPath::parse(&path)));
+                observed.insert(without_positions(&FieldPath::parse(&path)).to_string());
             }
         }
         let mut observed: Vec<String> = observed.into_iter().collect();
@@ -144,8 +149,8 @@ fn is_call(expr: &Expr, name: &str) -> bool {
     matches!(&expr.node, ExprKind::Call(call) if call.is(name))
 }
 
-/// The path in its text form, passing over lists.
-fn without_positions(path: &FieldPath) -> String {
+/// The path, passing over lists.
+fn without_positions(path: &FieldPath) -> FieldPath {
     let is_key = |step: &&Step| matches!(step, Step::Key(key) if !is_position(key));
-    FieldPath::new(path.steps().iter().filter(is_key).cloned().collect()).to_string()
+    FieldPath::new(path.steps().iter().filter(is_key).cloned().collect())
 }
