@@ -9,12 +9,13 @@ export TARN_TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),$(HOME)/.cache/tarn/target)
 CARGO := scripts/cargo
 TARN := $(TARN_TARGET_DIR)/release/tarn
 
-.PHONY: help build install demo test test-guards bench-peers fmt lint
+.PHONY: help build install demo test test-guards bench bench-peers fmt lint
 
 help:
 	@echo 'make demo         build, and show what Tarn does on sample logs'
 	@echo 'make test         run all tests'
 	@echo 'make test-guards  take out each guard in turn and see its test fail'
+	@echo 'make bench        measure the parts of Tarn'
 	@echo 'make bench-peers  measure Tarn beside DuckDB and ClickHouse'
 	@echo 'make build        build $(TARN)'
 	@echo 'make install      install tarn to ~/.cargo/bin'
@@ -38,6 +39,10 @@ test: build
 # Builds its own tests, unoptimised: see tests/guards/run.
 test-guards:
 	tests/guards/run $(GUARDS)
+
+bench: build
+	$(CARGO) bench --workspace --bench parts -- $(ARGS)
+	benches/instructions $(TARN)
 
 # ARGS: sizes and options, see benches/peers/run.py --help.
 bench-peers: build
