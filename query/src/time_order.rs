@@ -37,11 +37,15 @@ impl PhysicalOptimizerRule for TimeOrderRule {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_down(|plan| {
             let merged = plan.downcast_ref::<SortPreservingMergeExec>();
-            let sort = match merged {
-                Some(merge) => merge.input().downcast_ref::<SortExec>(),
-                None => plan.downcast_ref::<SortExec>(),
-            };
-            let Some(sort) = sort else {
+            let mut above = Vec::new();
+            let mut at = merged.map_or(&plan, SortPreservingMergeExec::input);
+            while merged.is_some()
+                && let Some(projection) = at.downcast_ref::<ProjectionExec>()
+            {
+                above.push(at);
+                at = projection.input();
+            }
+            let Some(sort) = at.downcast_ref::<SortExec>() else {
                 return Ok(Transformed::no(plan));
             };
             // A sort within partitions has a parent that wants them as they are.
@@ -64,19 +68,17 @@ impl PhysicalOptimizerRule for TimeOrderRule {
             let Some(ordered) = ordered(sort.input(), by_time, wanted)? else {
                 return Ok(Transformed::no(plan));
             };
-            if !is_all {
-                let sort = SortExec::new(sort.expr().clone(), ordered).with_fetch(fetch);
-                return Ok(Transformed::new(
-                    Arc::new(sort),
-                    true,
-                    TreeNodeRecursion::Jump,
-                ));
-            }
-            let limited: Arc<dyn ExecutionPlan> = match fetch {
-                Some(_) => Arc::new(GlobalLimitExec::new(ordered, 0, fetch)),
-                None => ordered,
+            let mut sorted: Arc<dyn ExecutionPlan> = match (is_all, fetch) {
+                (true, None) => ordered,
+                (true, Some(_)) => Arc::new(GlobalLimitExec::new(ordered, 0, fetch)),
+                (false, _) => {
+                    Arc::new(SortExec::new(sort.expr().clone(), ordered).with_fetch(fetch))
+                }
             };
-            Ok(Transformed::yes(limited))
+            for projection in above.into_iter().rev() {
+                sorted = over(projection, sorted)?;
+            }
+            Ok(Transformed::new(sorted, true, TreeNodeRecursion::Jump))
         })
         .data()
     }
@@ -159,10 +161,16 @@ fn ordered(
     let Some(input) = ordered(input, &below, wanted)? else {
         return Ok(None);
     };
+    over(plan, input).map(Some)
+}
+
+/// The operator over another input, whose properties are not those of the first.
+fn over(
+    operator: &Arc<dyn ExecutionPlan>,
+    input: Arc<dyn ExecutionPlan>,
+) -> Result<Arc<dyn ExecutionPlan>> {
     let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-    Arc::clone(plan)
-        .replace_children(vec![input], options)
-        .map(Some)
+    Arc::clone(operator).replace_children(vec![input], options)
 }
 
 /// Operators that only move batches between threads, and do nothing with one partition.

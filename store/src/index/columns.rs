@@ -19,6 +19,8 @@ use super::docset::{Bits, DocSet};
 const RUN: usize = 4096;
 /// Below one wanted document in so many, each is looked up by itself.
 const SPARSE_SHARE: usize = 32;
+/// From one wanted document in so many on, values of all of a range are read.
+const DENSE_SHARE: usize = 2;
 
 /// Which documents have a value.
 #[derive(Clone)]
@@ -184,6 +186,18 @@ where
     let range = *first..*last + 1;
     if range.len() == docs.len() {
         return visit_range(column, range, visit);
+    }
+    if range.len() <= docs.len() * DENSE_SHARE {
+        let mut i = 0;
+        return visit_range(column, range, |offset, value| {
+            let doc = first + offset as u32;
+            while docs.get(i).is_some_and(|wanted| *wanted < doc) {
+                i += 1;
+            }
+            if docs.get(i) == Some(&doc) {
+                visit(i, value);
+            }
+        });
     }
     let (mut found, mut rows) = (Vec::new(), Vec::new());
     column.index.docids_to_rowids(docs, &mut found, &mut rows);

@@ -130,6 +130,20 @@ impl DocSet {
             (Held::None, _) | (_, Held::None) => self.clone(),
             (_, Held::All) => Self::none(self.range()),
             (Held::Few(docs), _) => self.few(docs.iter().filter(|d| !other.contains(**d))),
+            (_, Held::Few(docs)) => {
+                let mut words = self.words();
+                for doc in docs {
+                    let offset = (doc - self.range.start) as usize;
+                    if let Some(word) = words.get_mut(offset / 64) {
+                        *word &= !(1 << (offset % 64));
+                    }
+                }
+                Bits {
+                    range: self.range(),
+                    words,
+                }
+                .finish()
+            }
             _ => self.combined(&self.words(), &other.words(), |a, b| a & !b),
         }
     }
@@ -155,14 +169,59 @@ impl DocSet {
     }
 
     fn words(&self) -> Vec<u64> {
-        if let Held::Bits(words) = &self.held {
-            return words.clone();
+        match &self.held {
+            Held::Bits(words) => return words.clone(),
+            Held::All => {
+                let n = self.range.len();
+                let mut words = vec![u64::MAX; n.div_ceil(64)];
+                if let (Some(last), 1..) = (words.last_mut(), n % 64) {
+                    *last = u64::MAX >> (64 - n % 64);
+                }
+                return words;
+            }
+            Held::None | Held::Few(_) => {}
         }
         let mut bits = Bits::new(self.range());
         for doc in self.iter() {
             bits.insert(doc);
         }
         bits.words
+    }
+
+    /// Appends the first `n` documents from `from` on, ascending.
+    pub fn extend_from(&self, from: u32, n: usize, docs: &mut Vec<u32>) {
+        let from = from.max(self.range.start);
+        match &self.held {
+            Held::None => {}
+            Held::All => {
+                let n = n.min(u32::MAX as usize) as u32;
+                docs.extend(from..self.range.end.min(from.saturating_add(n)));
+            }
+            Held::Few(few) => {
+                let start = few.partition_point(|doc| *doc < from);
+                docs.extend(few.iter().skip(start).take(n));
+            }
+            Held::Bits(words) => {
+                let wanted = docs.len() + n;
+                let offset = from - self.range.start;
+                let mut at = offset as usize / 64;
+                let mut mask = u64::MAX << (offset % 64);
+                while let Some(word) = words.get(at).filter(|_| docs.len() < wanted) {
+                    let mut word = word & mask;
+                    let first = self.range.start + at as u32 * 64;
+                    if word == u64::MAX {
+                        docs.extend(first..first + 64);
+                    }
+                    while word != 0 && word != u64::MAX {
+                        docs.push(first + word.trailing_zeros());
+                        word &= word - 1;
+                    }
+                    at += 1;
+                    mask = u64::MAX;
+                }
+                docs.truncate(wanted);
+            }
+        }
     }
 
     /// The documents, ascending.

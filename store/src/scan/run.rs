@@ -161,13 +161,14 @@ impl Piece {
         let chunks = Chunks::new(shared, &bounds);
         let mut n_emitted = 0;
         let mut docs: Vec<u32> = Vec::new();
-        let mut may = bounds.may.iter();
+        let mut from = 0;
         loop {
             if shared.cancel.is_cancelled() {
                 return Err(ScanError::Cancelled);
             }
             let n_missing = chunks.n_docs.saturating_sub(docs.len());
-            docs.extend(may.by_ref().take(n_missing));
+            bounds.may.extend_from(from, n_missing, &mut docs);
+            from = docs.last().map_or(from, |last| last + 1);
             if docs.is_empty() || n_emitted >= limit {
                 return Ok((n_emitted, ControlFlow::Continue(())));
             }

@@ -4,7 +4,6 @@ use super::numbers::NumberedColumn;
 use super::table::{GroupTable, Rows};
 use super::vocabulary::NONE;
 use super::{Aggregate, GroupKey, Grouping};
-use crate::index::docset::DocSet;
 use crate::scan::error::ScanError;
 use crate::scan::full::PlainUnit;
 use crate::scan::materialise::text_of;
@@ -93,9 +92,14 @@ impl Folding<'_> {
         };
         let mut numbers = vec![Vec::new(); columns.len()];
         let mut times = Vec::new();
-        let mut chunks = Chunks::new(&bounds.may, n_chunk);
         let mut docs: Vec<u32> = Vec::with_capacity(n_chunk);
-        while chunks.next_into(&mut docs) {
+        let mut from = 0;
+        loop {
+            bounds.may.extend_from(from, n_chunk, &mut docs);
+            let Some(last) = docs.last() else {
+                break;
+            };
+            from = last + 1;
             if shared.cancel.is_cancelled() {
                 return Err(ScanError::Cancelled);
             }
@@ -189,38 +193,5 @@ impl Folding<'_> {
             times: &times,
             numbers: &numbers,
         }))
-    }
-}
-
-/// The documents of a set, so many at a time.
-struct Chunks<'s> {
-    docs: Box<dyn Iterator<Item = u32> + 's>,
-    /// What is left of a set that is a range.
-    range: Option<std::ops::Range<u32>>,
-    n: usize,
-}
-
-impl<'s> Chunks<'s> {
-    fn new(set: &'s DocSet, n: usize) -> Self {
-        Self {
-            docs: set.iter(),
-            range: set.is_all().then(|| set.range()),
-            n,
-        }
-    }
-
-    /// Puts the next documents into `docs`; says whether there are any.
-    fn next_into(&mut self, docs: &mut Vec<u32>) -> bool {
-        docs.clear();
-        match &mut self.range {
-            // Without asking an iterator for each of them.
-            Some(range) => {
-                let end = range.end.min(range.start.saturating_add(self.n as u32));
-                docs.extend(range.start..end);
-                range.start = end;
-            }
-            None => docs.extend(self.docs.by_ref().take(self.n)),
-        }
-        !docs.is_empty()
     }
 }

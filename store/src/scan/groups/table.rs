@@ -26,11 +26,76 @@ pub struct GroupTable {
     keys: Vec<u32>,
     n_groups: usize,
     times: Times,
-    /// From a first part of a key, and the next number, to the number of the
-    /// longer part; of the whole key it is the group's.
-    parts: Vec<HashMap<u64, u32, FxBuildHasher>>,
+    /// By how much of the key they look at: one number, two, and so on. The part
+    /// that is the whole key has the group's number.
+    parts: Vec<Part>,
     states: Vec<State>,
 }
+
+/// Numbers for what the keys begin with, in the order in which they are met.
+enum Part {
+    /// By the first number: they are few and begin at 0.
+    First { numbers: Vec<u32>, n: u32 },
+    /// By the number of the part before, and the next number.
+    Longer(HashMap<u64, u32, FxBuildHasher>),
+}
+
+impl Part {
+    fn new(n_before: usize) -> Self {
+        match n_before {
+            0 => Self::First {
+                numbers: Vec::new(),
+                n: 0,
+            },
+            _ => Self::Longer(HashMap::default()),
+        }
+    }
+
+    /// Replaces the number of the part before, for each row, by that of this
+    /// one; shows the rows that have a new one.
+    fn number(&mut self, before: &mut [u32], next: &[u32], mut on_new: impl FnMut(usize)) {
+        match self {
+            Self::First { numbers, n } => {
+                let n_wanted = next.iter().max().map_or(0, |max| *max as usize + 1);
+                if numbers.len() < n_wanted {
+                    numbers.resize(n_wanted, UNSEEN);
+                }
+                for (row, (part, key)) in before.iter_mut().zip(next).enumerate() {
+                    let Some(number) = numbers.get_mut(*key as usize) else {
+                        continue;
+                    };
+                    if *number == UNSEEN {
+                        *number = *n;
+                        *n += 1;
+                        on_new(row);
+                    }
+                    *part = *number;
+                }
+            }
+            Self::Longer(numbers) => {
+                for (row, (part, key)) in before.iter_mut().zip(next).enumerate() {
+                    let n = numbers.len() as u32;
+                    let pair = u64::from(*part) << 32 | u64::from(*key);
+                    *part = *numbers.entry(pair).or_insert(n);
+                    if *part == n {
+                        on_new(row);
+                    }
+                }
+            }
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::First { numbers, .. } => numbers.capacity() * 4,
+            Self::Longer(numbers) => numbers.capacity() * HASHED_BYTES,
+        }
+    }
+}
+
+const UNSEEN: u32 = u32::MAX;
+/// Of a pair in a hash table.
+const HASHED_BYTES: usize = 14;
 
 /// Numbers of the spans of time that occur.
 #[derive(Default)]
@@ -79,7 +144,7 @@ impl GroupTable {
             keys: Vec::new(),
             n_groups: 0,
             times: Times::default(),
-            parts: vec![HashMap::default(); n_keys],
+            parts: (0..n_keys).map(Part::new).collect(),
             states: grouping.aggregates.iter().map(State::new).collect(),
         };
         if n_keys == 0 {
@@ -101,16 +166,15 @@ impl GroupTable {
 
     /// The memory of the table, in bytes.
     pub fn bytes(&self) -> usize {
-        const HASHED: usize = 14;
-        let parts: usize = self.parts.iter().map(HashMap::capacity).sum();
+        let parts: usize = self.parts.iter().map(Part::bytes).sum();
         let states = self.states.iter().map(|state| match state {
             State::Counts(counts) => counts.capacity() * 8,
             State::First(times) | State::Last(times) => times.capacity() * 8,
-            State::Pairs(pairs) => pairs.capacity() * HASHED,
+            State::Pairs(pairs) => pairs.capacity() * HASHED_BYTES,
         });
         self.keys.capacity() * 4
-            + self.times.starts.capacity() * (8 + HASHED)
-            + parts * HASHED
+            + self.times.starts.capacity() * (8 + HASHED_BYTES)
+            + parts
             + states.sum::<usize>()
     }
 
@@ -142,18 +206,14 @@ impl GroupTable {
     fn groups_of_keys(&mut self, keys: &[Vec<u32>], n_rows: usize) -> Vec<u32> {
         let mut groups = vec![0_u32; n_rows];
         let n_keys = self.n_keys;
+        let (group_keys, n_groups) = (&mut self.keys, &mut self.n_groups);
         for (k, (part, numbers)) in self.parts.iter_mut().zip(keys).enumerate() {
-            let is_whole = k + 1 == n_keys;
-            for (row, (group, number)) in groups.iter_mut().zip(numbers).enumerate() {
-                let pair = u64::from(*group) << 32 | u64::from(*number);
-                let next = part.len() as u32;
-                *group = *part.entry(pair).or_insert(next);
-                if is_whole && *group == next && next as usize == self.n_groups {
-                    self.n_groups += 1;
-                    let key = keys.iter().filter_map(|numbers| numbers.get(row));
-                    self.keys.extend(key);
+            part.number(&mut groups, numbers, |row| {
+                if k + 1 == n_keys {
+                    *n_groups += 1;
+                    group_keys.extend(keys.iter().filter_map(|numbers| numbers.get(row)));
                 }
-            }
+            });
         }
         groups
     }
