@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use tarn_store::groups::{GroupTable, Grouping};
+use tarn_store::groups::{Aggregate, GroupKey, GroupTable, Grouping};
 use tarn_store::path::{Arrays, FieldPath};
 use tarn_store::{
     Access, AccountScope, Cancel, Field, FieldTest, Matcher, Predicate, ScanError, ScanPartition,
@@ -90,9 +90,9 @@ pub trait Partition: Send + Sync {
     /// **Errors**: cancelled, or what was read is damaged.
     fn run(&self, emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>) -> Result<(), QueryError>;
 
-    /// Whether [`Partition::group`] knows how.
-    fn can_group(&self) -> bool {
-        false
+    /// The groups that [`Partition::group`] can tell; none where it knows not how.
+    fn grouping(&self, _keys: Vec<GroupKey>, _aggregates: Vec<Aggregate>) -> Option<Grouping> {
+        None
     }
 
     /// The groups of the partition's events; none where `reserve` refuses the memory, in
@@ -208,8 +208,8 @@ impl Partition for ScanPartition {
         ScanPartition::run(self, emit).map_err(scan_error)
     }
 
-    fn can_group(&self) -> bool {
-        true
+    fn grouping(&self, keys: Vec<GroupKey>, aggregates: Vec<Aggregate>) -> Option<Grouping> {
+        ScanPartition::grouping(self, keys, aggregates)
     }
 
     fn group(

@@ -18,6 +18,7 @@ use crate::kv::columns::Column;
 use crate::kv::db::{Db, KvError};
 use crate::kv::value::{Provenance, TailEvent};
 use crate::scan::StoreId;
+use crate::scan::groups::Vocabularies;
 
 /// A published split and the place where it is open.
 #[derive(Clone)]
@@ -269,6 +270,10 @@ impl Snapshot {
     /// Pushed events of a store, in the order of their arrival.
     pub(crate) fn tail(&self, store: StoreId) -> Arc<Vec<PushedEvent>> {
         self.tails.get(&store).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn vocabularies(&self) -> &Vocabularies {
+        self.cache.vocabularies()
     }
 
     pub(crate) fn db(&self) -> &Db {

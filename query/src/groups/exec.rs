@@ -47,8 +47,7 @@ impl GroupScanExec {
         otherwise: Arc<dyn ExecutionPlan>,
     ) -> Option<Arc<dyn ExecutionPlan>> {
         let grouping = grouping(&scan, &keys, &aggregates)?;
-        let groups_itself = scan.scan().partitions.iter().all(|p| p.can_group());
-        if !groups_itself || !grouping.fits(&schema) {
+        if !grouping.fits(&schema) {
             return None;
         }
         let properties = PlanProperties::new(
@@ -84,7 +83,8 @@ impl GroupScanExec {
 }
 
 fn grouping(scan: &EventScanExec, keys: &[GroupKey], aggregates: &[Aggregate]) -> Option<Grouping> {
-    Grouping::new(&scan.request().columns, keys.to_vec(), aggregates.to_vec())
+    let partition = scan.scan().partitions.first()?;
+    partition.grouping(keys.to_vec(), aggregates.to_vec())
 }
 
 impl ExecutionPlan for GroupScanExec {

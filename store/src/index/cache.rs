@@ -12,11 +12,13 @@ use parking_lot::Mutex;
 use super::reader::SplitReader;
 use super::split_file::SplitFileError;
 use crate::catalog::SplitEntry;
+use crate::scan::groups::Vocabularies;
 
 /// Open splits by number.
 #[derive(Default)]
 pub struct SplitCache {
     slots: Mutex<HashMap<u64, Weak<SplitSlot>>>,
+    vocabularies: Vocabularies,
 }
 
 /// The place of one split, opened when it is first used.
@@ -51,6 +53,12 @@ impl SplitCache {
     /// Forgets splits that no snapshot names any more.
     pub fn forget_unused(&self) {
         self.slots.lock().retain(|_, slot| slot.strong_count() > 0);
+        self.vocabularies.keep_splits(&|id| self.is_used(id));
+    }
+
+    /// The numbered texts of columns.
+    pub fn vocabularies(&self) -> &Vocabularies {
+        &self.vocabularies
     }
 }
 

@@ -67,6 +67,19 @@ fn texts(array: &dyn Array) -> Vec<String> {
         .collect()
 }
 
+fn grouping(
+    snapshot: &Arc<Snapshot>,
+    request: &ScanRequest,
+    keys: Vec<GroupKey>,
+    aggregates: Vec<Aggregate>,
+) -> Grouping {
+    let scan = snapshot
+        .scan(request, Arc::default(), Cancel::default())
+        .expect("planned");
+    let grouping = scan.partitions[0].grouping(keys, aggregates);
+    grouping.expect("columns that can be grouped by")
+}
+
 fn in_split_order(snapshot: &Arc<Snapshot>, request: &ScanRequest, grouping: &Grouping) -> Groups {
     let scan = snapshot
         .scan(request, Arc::default(), Cancel::default())
@@ -184,7 +197,7 @@ fn groups_agree_with_the_rows_of_the_plain_path() {
             let aggregates = (0..random.below(4))
                 .map(|_| aggregate(&mut random))
                 .collect();
-            let grouping = Grouping::new(&request.columns, keys, aggregates).expect("known");
+            let grouping = grouping(&snapshot, &request, keys, aggregates);
             let groups = in_split_order(&snapshot, &request, &grouping);
             let wanted = plainly(&snapshot, &request, &grouping);
             assert_eq!(
@@ -209,7 +222,7 @@ fn groups_that_are_refused_memory_are_none() {
     request.predicate = crate::scan::Predicate::True;
     request.columns = columns(&mut random);
     let keys = vec![GroupKey::Time(TimeBucket::EXACT)];
-    let grouping = Grouping::new(&request.columns, keys, Vec::new()).expect("known");
+    let grouping = grouping(&snapshot, &request, keys, Vec::new());
     let scan = snapshot
         .scan(&request, Arc::default(), Cancel::default())
         .expect("planned");

@@ -17,15 +17,14 @@ mod vocabulary;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, TimeUnit};
-use hashbrown::HashMap;
-use parking_lot::Mutex;
-
 pub use table::GroupTable;
-use vocabulary::{Reads, SplitNumbers, Vocabulary};
+pub(crate) use vocabulary::Vocabularies;
+use vocabulary::{Reads, Vocabulary};
 
 use super::event_time::is_event_time;
 use super::predicate::Field;
-use super::request::{ColumnSource, ScanColumn};
+use super::request::{ColumnSource, ScanColumn, StoreId};
+use super::run::ScanPartition;
 
 const TIME: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 
@@ -82,16 +81,24 @@ pub struct Grouping {
     keys: Vec<GroupKey>,
     aggregates: Vec<Aggregate>,
     /// By the place of the column; none for those that hold times.
-    vocabularies: Vec<Option<Vocabulary>>,
-    /// The vocabularies' numbers for the ordinals of splits, by the split's
-    /// number and the column's place.
-    splits: Mutex<HashMap<(u64, usize), Arc<SplitNumbers>>>,
+    vocabularies: Vec<Option<Arc<Vocabulary>>>,
+}
+
+impl ScanPartition {
+    /// Groups of the scan's events; none where a column is not one that splits
+    /// answer for, or is used as what it is not.
+    pub fn grouping(&self, keys: Vec<GroupKey>, aggregates: Vec<Aggregate>) -> Option<Grouping> {
+        let request = &self.shared.request;
+        let held = self.shared.snapshot.vocabularies();
+        Grouping::new(held, request.store, &request.columns, keys, aggregates)
+    }
 }
 
 impl Grouping {
-    /// Groups of a scan with these columns; none where a column is not one that
-    /// splits answer for, or is used as what it is not.
-    pub fn new(
+    /// See [`ScanPartition::grouping`].
+    fn new(
+        held: &Vocabularies,
+        store: StoreId,
         columns: &[ScanColumn],
         keys: Vec<GroupKey>,
         aggregates: Vec<Aggregate>,
@@ -111,7 +118,7 @@ impl Grouping {
         let mut vocabularies = Vec::with_capacity(columns.len());
         for (column, is_used) in columns.iter().zip(used) {
             vocabularies.push(match is_used {
-                true => Some(Vocabulary::new(reads(&column.source)?)),
+                true => Some(held.of(store, &column.source, reads(&column.source)?)),
                 false => None,
             });
         }
@@ -119,7 +126,6 @@ impl Grouping {
             keys,
             aggregates,
             vocabularies,
-            splits: Mutex::default(),
         })
     }
 
@@ -144,28 +150,17 @@ impl Grouping {
     /// The memory of what all partitions share, in bytes.
     pub fn bytes(&self) -> usize {
         let vocabularies = self.vocabularies.iter().flatten();
-        let splits = self.splits.lock();
-        vocabularies.map(Vocabulary::bytes).sum::<usize>()
-            + splits
-                .values()
-                .map(|numbers| numbers.bytes())
-                .sum::<usize>()
+        vocabularies.map(|vocabulary| vocabulary.bytes()).sum()
     }
 
     fn vocabulary(&self, column: usize) -> Option<&Vocabulary> {
-        self.vocabularies.get(column)?.as_ref()
+        self.vocabularies.get(column)?.as_deref()
     }
 
     /// The columns whose values are asked for.
     fn columns(&self) -> impl Iterator<Item = usize> {
         let used = self.vocabularies.iter().enumerate();
         used.filter_map(|(column, vocabulary)| vocabulary.as_ref().map(|_| column))
-    }
-
-    fn split_numbers(&self, split: u64, column: usize, n_texts: usize) -> Arc<SplitNumbers> {
-        let mut splits = self.splits.lock();
-        let numbers = splits.entry((split, column));
-        Arc::clone(numbers.or_insert_with(|| Arc::new(SplitNumbers::new(n_texts))))
     }
 }
 

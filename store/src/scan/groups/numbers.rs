@@ -65,7 +65,7 @@ impl<'g> NumberedColumn<'g> {
         };
         let numbered = |name: &str, column: &TextColumn| NumberedTexts {
             name: name.to_owned(),
-            numbers: grouping.split_numbers(unit.entry.id, place, column.n_texts()),
+            numbers: vocabulary.of_split(unit.entry.id, column.n_texts()),
             column: column.clone(),
         };
         let (texts, scalars, from_record) = match field {

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use arrow::array::{ArrayRef, BooleanArray, StringViewBuilder};
 use arrow::datatypes::DataType;
-use hashbrown::HashTable;
-use parking_lot::RwLock;
+use hashbrown::{HashMap, HashTable};
+use parking_lot::{Mutex, RwLock};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::scan::materialise::boolean_of;
+use crate::scan::request::{ColumnSource, StoreId};
 
 /// The number of no value.
 pub const NONE: u32 = 0;
@@ -26,6 +27,8 @@ pub enum Reads {
 pub struct Vocabulary {
     reads: Reads,
     texts: RwLock<Texts>,
+    /// What the ordinals of a split are here, by the split's number.
+    splits: Mutex<HashMap<u64, Arc<SplitNumbers>>>,
 }
 
 #[derive(Default)]
@@ -70,7 +73,20 @@ impl Vocabulary {
         Self {
             reads,
             texts: RwLock::default(),
+            splits: Mutex::default(),
         }
+    }
+
+    /// The numbers of a split's `n_texts` ordinals.
+    pub fn of_split(&self, split: u64, n_texts: usize) -> Arc<SplitNumbers> {
+        let mut splits = self.splits.lock();
+        let numbers = splits.entry(split);
+        Arc::clone(numbers.or_insert_with(|| Arc::new(SplitNumbers::new(n_texts))))
+    }
+
+    /// Forgets splits that are gone.
+    fn keep_splits(&self, is_there: &dyn Fn(u64) -> bool) {
+        self.splits.lock().retain(|split, _| is_there(*split));
     }
 
     /// Numbers texts; each is told with its place among them.
@@ -102,7 +118,13 @@ impl Vocabulary {
 
     pub fn bytes(&self) -> usize {
         let texts = self.texts.read();
-        texts.bytes.capacity() + texts.ends.capacity() * (8 + 8 + 5)
+        let splits = self.splits.lock();
+        texts.bytes.capacity()
+            + texts.ends.capacity() * (8 + 8 + 5)
+            + splits
+                .values()
+                .map(|numbers| numbers.bytes())
+                .sum::<usize>()
     }
 
     /// A row for each number.
@@ -156,6 +178,50 @@ impl SplitNumbers {
     }
 }
 
+/// The vocabularies of a process: a column's next query finds its texts
+/// numbered already.
+#[derive(Default)]
+pub struct Vocabularies {
+    /// The last that was used comes last.
+    held: Mutex<Vec<(StoreId, ColumnSource, Arc<Vocabulary>)>>,
+}
+
+impl Vocabularies {
+    /// All of them together keep to so many bytes, but for those in use.
+    const BYTES_MAX: usize = 256 << 20;
+
+    /// The vocabulary of a store's column.
+    pub fn of(&self, store: StoreId, column: &ColumnSource, reads: Reads) -> Arc<Vocabulary> {
+        let mut held = self.held.lock();
+        let known = held.iter().position(|(s, c, _)| *s == store && c == column);
+        let entry = match known {
+            Some(at) => held.remove(at),
+            None => (store, column.clone(), Arc::new(Vocabulary::new(reads))),
+        };
+        let vocabulary = Arc::clone(&entry.2);
+        held.push(entry);
+        let mut n_bytes = 0;
+        let mut n_kept = 0;
+        for (_, _, vocabulary) in held.iter().rev() {
+            n_bytes += vocabulary.bytes();
+            if n_bytes > Self::BYTES_MAX {
+                break;
+            }
+            n_kept += 1;
+        }
+        let n_dropped = held.len() - n_kept;
+        held.drain(..n_dropped);
+        vocabulary
+    }
+
+    /// Forgets splits that are gone.
+    pub fn keep_splits(&self, is_there: &dyn Fn(u64) -> bool) {
+        for (_, _, vocabulary) in self.held.lock().iter() {
+            vocabulary.keep_splits(is_there);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use arrow::array::{Array, AsArray};
@@ -179,6 +245,28 @@ mod tests {
         let array = array.as_string_view();
         assert_eq!((array.value(0), array.value(2)), ("", "a"));
         assert!(array.is_null(1));
+    }
+
+    #[test]
+    fn a_column_keeps_its_vocabulary_until_others_need_the_memory() {
+        let column = |path: &str| {
+            let path = crate::path::FieldPath::parse(path);
+            ColumnSource::Text(crate::scan::Field::path(path, crate::path::Arrays::Exact))
+        };
+        let vocabularies = Vocabularies::default();
+        let of = |path| vocabularies.of(StoreId(1), &column(path), Reads::Text);
+        assert_eq!(numbers(&of("a"), &["x"]), [1]);
+        assert_eq!(numbers(&of("b"), &["y"]), [1]);
+        assert_eq!(numbers(&of("a"), &["y"]), [2]);
+        let other = vocabularies.of(StoreId(2), &column("a"), Reads::Text);
+        assert_eq!(numbers(&other, &["y"]), [1]);
+        let long = "z".repeat(Vocabularies::BYTES_MAX);
+        numbers(&of("b"), &[&long]);
+        assert_eq!(numbers(&of("c"), &["x"]), [1], "what is in use is kept");
+        assert_eq!(numbers(&of("a"), &["y"]), [1], "it was forgotten");
+        let numbers_of = of("a").of_split(7, 3);
+        vocabularies.keep_splits(&|split| split != 7);
+        assert!(!Arc::ptr_eq(&numbers_of, &of("a").of_split(7, 3)));
     }
 
     #[test]
