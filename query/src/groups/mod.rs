@@ -79,6 +79,9 @@ fn replaced(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPla
     }
 }
 
+/// A scan, and what each column of an operator above it is in the scan's columns.
+type ScanBelow = (Arc<EventScanExec>, Vec<Arc<dyn PhysicalExpr>>);
+
 /// An aggregation in one or two steps that gives its final rows.
 struct Aggregation<'p> {
     last: &'p AggregateExec,
@@ -104,9 +107,8 @@ impl<'p> Aggregation<'p> {
         is_plain.then_some(Self { last, first })
     }
 
-    /// The scan below, and what each column of the aggregation's input is in the scan's
-    /// columns.
-    fn scan(&self) -> Option<(Arc<EventScanExec>, Vec<Arc<dyn PhysicalExpr>>)> {
+    /// The scan that the aggregation reads.
+    fn scan(&self) -> Option<ScanBelow> {
         let input = self.first.input();
         if let Some(projection) = input.downcast_ref::<ProjectionExec>() {
             let scan = projection.input().downcast_ref::<EventScanExec>()?;

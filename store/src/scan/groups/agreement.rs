@@ -101,7 +101,11 @@ fn in_split_order(snapshot: &Arc<Snapshot>, request: &ScanRequest, grouping: &Gr
                 Some(counts) => counts.value(i),
                 None => {
                     let times = column.as_primitive::<TimestampMillisecondType>();
-                    times.is_valid(i).then(|| times.value(i)).unwrap_or(-1)
+                    if times.is_valid(i) {
+                        times.value(i)
+                    } else {
+                        -1
+                    }
                 }
             });
         let told = told.collect();

@@ -7,7 +7,7 @@ use hashbrown::{HashMap, HashSet};
 use rustc_hash::FxBuildHasher;
 
 use super::vocabulary::NONE;
-use super::{Aggregate, GroupKey, Grouping};
+use super::{Aggregate, GroupKey, Grouping, TimeBucket};
 
 /// The rows of a chunk as they are counted.
 pub struct Rows<'r> {
@@ -102,23 +102,32 @@ const HASHED_BYTES: usize = 14;
 struct Times {
     starts: Vec<i64>,
     numbers: HashMap<i64, u32, FxBuildHasher>,
-    /// Events follow each other in time: the last answer is mostly the next.
-    last: Option<(i64, u32)>,
 }
 
 impl Times {
     fn number(&mut self, start_ms: i64) -> u32 {
-        if let Some((start, number)) = self.last
-            && start == start_ms
-        {
-            return number;
-        }
-        let number = *self.numbers.entry(start_ms).or_insert_with(|| {
+        *self.numbers.entry(start_ms).or_insert_with(|| {
             self.starts.push(start_ms);
             self.starts.len() as u32 - 1
-        });
-        self.last = Some((start_ms, number));
-        number
+        })
+    }
+
+    /// The number of the span of each time.
+    fn numbers_of(&mut self, bucket: &TimeBucket, times: &[i64]) -> Vec<u32> {
+        // Events follow each other in time: the last answer is mostly the next.
+        let mut last: Option<(i64, u32)> = None;
+        let mut number = |time_ms: i64| {
+            if let Some((start, number)) = last
+                && (0..bucket.width_ms).contains(&time_ms.wrapping_sub(start))
+            {
+                return number;
+            }
+            let start = bucket.start(time_ms);
+            let number = self.number(start);
+            last = Some((start, number));
+            number
+        };
+        times.iter().map(|time_ms| number(*time_ms)).collect()
     }
 }
 
@@ -193,10 +202,7 @@ impl GroupTable {
         for key in &grouping.keys {
             keys.push(match key {
                 GroupKey::Value(column) => rows.numbers.get(*column).cloned().unwrap_or_default(),
-                GroupKey::Time(bucket) => {
-                    let number = |time: &i64| self.times.number(bucket.start(*time));
-                    rows.times.iter().map(number).collect()
-                }
+                GroupKey::Time(bucket) => self.times.numbers_of(bucket, rows.times),
             });
         }
         self.groups_of_keys(&keys, rows.n_rows)
