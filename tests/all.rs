@@ -10,6 +10,9 @@ mod invariants;
 /// Invariant 5: random queries in both languages, by index and without.
 mod agreement;
 
+/// Aggregations that the store does itself, beside DataFusion's.
+mod groups;
+
 /// Invariant 1, and what a crash may not do to the others: kill -9 at every
 /// step and at any time, power loss at every step.
 mod crash;

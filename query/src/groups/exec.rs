@@ -31,7 +31,8 @@ pub struct GroupScanExec {
     scan: Arc<EventScanExec>,
     keys: Vec<GroupKey>,
     aggregates: Vec<Aggregate>,
-    /// DataFusion's way to the same rows, where memory does not suffice for this one.
+    /// DataFusion's way to the same rows, where memory does not suffice for this one, or
+    /// there are times before 1970.
     otherwise: Arc<dyn ExecutionPlan>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
@@ -173,7 +174,7 @@ struct Groups {
 }
 
 impl Groups {
-    /// The rows; none where memory does not suffice.
+    /// The rows; none where they have to come the other way.
     async fn run(self) -> Result<Option<Vec<RecordBatch>>> {
         let n_partitions = self.scan.scan().partitions.len();
         let mut workers = Vec::with_capacity(n_partitions);
@@ -205,6 +206,11 @@ impl Groups {
             .unwrap_or_else(|| GroupTable::new(&self.grouping));
         for table in tables {
             all.merge(&self.grouping, &table);
+        }
+        // DataFusion's functions round times before 1970 up, the store rounds them down.
+        // They are so rare that there is no second way to be fast about them.
+        if all.earliest_key_ms().is_some_and(|ms| ms < 0) {
+            return Ok(None);
         }
         let columns = all.finish(&self.grouping);
         let options = RecordBatchOptions::new().with_row_count(Some(all.len()));
@@ -252,6 +258,9 @@ impl DisplayAs for GroupScanExec {
         write!(f, ", aggregates=[{}]", aggregates.join(", "))?;
         write!(f, ", predicate={}", self.scan.request().predicate)?;
         write!(f, ", partitions={}", self.scan.scan().partitions.len())?;
-        write!(f, "; below: the way that is taken when memory is short")
+        write!(
+            f,
+            "; below: the way that is taken where memory is short or times are before 1970"
+        )
     }
 }

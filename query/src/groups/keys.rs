@@ -171,11 +171,12 @@ impl Rounding {
             "insights::datefloor" if text(3)? == "UTC" => {
                 let literal = arguments.get(1)?.downcast_ref::<Literal>()?;
                 let count: i64 = literal.value().to_string().parse().ok()?;
+                let of = |unit_ms: i64| count.checked_mul(unit_ms).filter(|width| *width > 0);
                 let (bucket, is_start) = match text(2)? {
-                    "s" => (spans(count * SECOND_MS), true),
-                    "m" => (spans(count * MINUTE_MS), true),
-                    "h" => (spans(count * HOUR_MS), true),
-                    "d" => (spans(count * DAY_MS), true),
+                    "s" => (spans(of(SECOND_MS)?), true),
+                    "m" => (spans(of(MINUTE_MS)?), true),
+                    "h" => (spans(of(HOUR_MS)?), true),
+                    "d" => (spans(of(DAY_MS)?), true),
                     "w" if count == 1 => (weeks, true),
                     "w" | "mo" | "q" | "y" => (spans(DAY_MS), false),
                     _ => return None,

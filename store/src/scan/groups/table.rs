@@ -173,6 +173,12 @@ impl GroupTable {
         self.n_groups == 0
     }
 
+    /// When the earliest span of time begins that is a key, in milliseconds since
+    /// 1970 UTC.
+    pub fn earliest_key_ms(&self) -> Option<i64> {
+        self.times.starts.iter().copied().min()
+    }
+
     /// The memory of the table, in bytes.
     pub fn bytes(&self) -> usize {
         let parts: usize = self.parts.iter().map(Part::bytes).sum();
