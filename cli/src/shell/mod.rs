@@ -137,6 +137,10 @@ impl Shell<'_> {
     /// Does what a line asks. What goes wrong is told, and the shell goes on.
     fn take(&mut self, line: &str) -> Next {
         let typed = line.trim();
+        // Everybody types it, and nobody searches for this word alone.
+        if matches!(typed.trim_end_matches(';'), "exit" | "quit") {
+            return Next::Leave;
+        }
         let result = match typed.strip_prefix('.') {
             Some(command) => {
                 let (name, rest) = command
