@@ -14,7 +14,7 @@ use crate::support::home::{self, Home, NOW_MS};
 const OPERATOR: &str = "GroupScanExec";
 
 /// Queries and whether the store answers for all of them.
-const QUERIES: [(&str, bool); 16] = [
+const QUERIES: [(&str, bool); 19] = [
     (
         "SELECT eventName, count(*) FROM events GROUP BY eventName",
         true,
@@ -73,6 +73,18 @@ const QUERIES: [(&str, bool); 16] = [
     (
         "SELECT eventName, sum(length(errorCode)) FROM events GROUP BY 1",
         false,
+    ),
+    (
+        "SELECT eventName, count(*) AS n FROM events GROUP BY 1 ORDER BY n DESC, eventName LIMIT 3",
+        true,
+    ),
+    (
+        "SELECT eventName, min(eventTime) AS t FROM events GROUP BY 1 ORDER BY t, eventName DESC LIMIT 4",
+        true,
+    ),
+    (
+        "stats count_distinct(sourceIPAddress) as n by eventName | sort n desc, eventName | limit 2",
+        true,
     ),
 ];
 

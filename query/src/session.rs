@@ -16,7 +16,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 use crate::functions;
-use crate::groups::GroupScanRule;
+use crate::groups::{FirstGroupsRule, GroupScanRule};
 use crate::search_function;
 use crate::time_order::TimeOrderRule;
 
@@ -84,7 +84,9 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let check = rules
         .iter()
         .position(|rule| rule.name() == "SanityCheckPlan");
-    rules.insert(check.unwrap_or(rules.len()), Arc::new(TimeOrderRule));
+    let last = check.unwrap_or(rules.len());
+    rules.insert(last, Arc::new(TimeOrderRule));
+    rules.insert(last, Arc::new(FirstGroupsRule));
     // Before operators are put between the two steps of an aggregation.
     let between = rules
         .iter()

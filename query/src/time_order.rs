@@ -165,7 +165,7 @@ fn ordered(
 }
 
 /// The operator over another input, whose properties are not those of the first.
-fn over(
+pub fn over(
     operator: &Arc<dyn ExecutionPlan>,
     input: Arc<dyn ExecutionPlan>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
@@ -174,7 +174,7 @@ fn over(
 }
 
 /// Operators that only move batches between threads, and do nothing with one partition.
-fn is_merge(plan: &Arc<dyn ExecutionPlan>) -> bool {
+pub fn is_merge(plan: &Arc<dyn ExecutionPlan>) -> bool {
     if let Some(merge) = plan.downcast_ref::<CoalescePartitionsExec>() {
         return merge.fetch().is_none();
     }

@@ -25,12 +25,21 @@ use tarn_store::groups::{Aggregate, GroupKey, GroupTable, Grouping};
 
 use crate::exec::EventScanExec;
 
+/// The groups that are wanted: `n` by an aggregate, and the ties of the last.
+#[derive(Debug, Clone, Copy)]
+pub struct First {
+    pub aggregate: usize,
+    pub is_descending: bool,
+    pub n: usize,
+}
+
 /// Groups the events of one store.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct GroupScanExec {
     scan: Arc<EventScanExec>,
     keys: Vec<GroupKey>,
     aggregates: Vec<Aggregate>,
+    first: Option<First>,
     /// DataFusion's way to the same rows, where memory does not suffice for this one, or
     /// there are times before 1970.
     otherwise: Arc<dyn ExecutionPlan>,
@@ -61,6 +70,7 @@ impl GroupScanExec {
             scan,
             keys,
             aggregates,
+            first: None,
             otherwise,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
@@ -74,6 +84,21 @@ impl GroupScanExec {
     /// The key that is the operator's column at a place.
     pub fn key(&self, place: usize) -> Option<GroupKey> {
         self.keys.get(place).copied()
+    }
+
+    /// The first groups by the column at a place; none where it is a key, or there is but
+    /// one group.
+    pub fn first_by(&self, place: usize, is_descending: bool, n: usize) -> Option<Self> {
+        let aggregate = place.checked_sub(self.keys.len())?;
+        let first = First {
+            aggregate,
+            is_descending,
+            n,
+        };
+        (!self.keys.is_empty()).then(|| Self {
+            first: Some(first),
+            ..self.clone()
+        })
     }
 
     /// The aggregate that is the operator's column at a place.
@@ -113,12 +138,8 @@ impl ExecutionPlan for GroupScanExec {
             return internal_err!("GroupScanExec has one child");
         };
         Ok(Arc::new(Self {
-            scan: Arc::clone(&self.scan),
-            keys: self.keys.clone(),
-            aggregates: self.aggregates.clone(),
             otherwise,
-            properties: Arc::clone(&self.properties),
-            metrics: self.metrics.clone(),
+            ..Self::clone(&self)
         }))
     }
 
@@ -143,6 +164,7 @@ impl ExecutionPlan for GroupScanExec {
         let groups = Groups {
             scan: Arc::clone(&self.scan),
             grouping: Arc::new(grouping),
+            first: self.first,
             schema: self.schema(),
             batch_rows: context.session_config().batch_size().max(1),
             memory: MemoryConsumer::new("GroupScanExec").register(context.memory_pool()),
@@ -168,6 +190,7 @@ impl ExecutionPlan for GroupScanExec {
 struct Groups {
     scan: Arc<EventScanExec>,
     grouping: Arc<Grouping>,
+    first: Option<First>,
     schema: SchemaRef,
     batch_rows: usize,
     memory: MemoryReservation,
@@ -212,8 +235,12 @@ impl Groups {
         if all.earliest_key_ms().is_some_and(|ms| ms < 0) {
             return Ok(None);
         }
-        let columns = all.finish(&self.grouping);
-        let options = RecordBatchOptions::new().with_row_count(Some(all.len()));
+        let groups = match self.first {
+            Some(first) => all.first_by(first.aggregate, first.is_descending, first.n),
+            None => (0..all.len() as u32).collect(),
+        };
+        let columns = all.finish(&self.grouping, &groups);
+        let options = RecordBatchOptions::new().with_row_count(Some(groups.len()));
         let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
         if self.memory.try_grow(rows.get_array_memory_size()).is_err() {
             return Ok(None);

@@ -14,6 +14,7 @@
 //! its share of memory: DataFusion's aggregation can spill.
 
 mod exec;
+mod first;
 mod keys;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use crate::columns::event_time;
 use crate::exec::EventScanExec;
 
 pub use exec::GroupScanExec;
+pub use first::FirstGroupsRule;
 use keys::Keys;
 
 /// See the module.

@@ -89,7 +89,9 @@ fn in_split_order(snapshot: &Arc<Snapshot>, request: &ScanRequest, grouping: &Gr
         let table = partition.group(grouping, &mut |_| true).expect("grouped");
         all.merge(grouping, &table.expect("memory enough"));
     }
-    let columns = all.finish(grouping);
+    let every: Vec<u32> = (0..all.len() as u32).collect();
+    first_ones_are_first(&all, grouping, &every);
+    let columns = all.finish(grouping, &every);
     let (keys, told) = columns.split_at(grouping.keys.len());
     let keys: Vec<Vec<String>> = keys.iter().map(|k| texts(k.as_ref())).collect();
     let mut groups = Groups::new();
@@ -115,6 +117,35 @@ fn in_split_order(snapshot: &Arc<Snapshot>, request: &ScanRequest, grouping: &Gr
         );
     }
     groups
+}
+
+/// Of each aggregate: those that are said to come first do, and none is missing.
+fn first_ones_are_first(table: &GroupTable, grouping: &Grouping, every: &[u32]) {
+    for i in 0..grouping.aggregates.len() {
+        let columns = table.finish(grouping, every);
+        let values = columns[grouping.keys.len() + i].as_ref();
+        let values = arrow::compute::cast(values, &DataType::Int64).expect("a number");
+        let values = values.as_primitive::<Int64Type>();
+        for (n, is_descending) in [(1, true), (3, false), (7, true)] {
+            let mut sorted: Vec<i64> = values.iter().flatten().collect();
+            sorted.sort_unstable();
+            if is_descending {
+                sorted.reverse();
+            }
+            let wanted: Vec<u32> = every
+                .iter()
+                .copied()
+                .filter(|group| match sorted.get(n - 1) {
+                    Some(last) if n < every.len() => match is_descending {
+                        true => values.value(*group as usize) >= *last,
+                        false => values.value(*group as usize) <= *last,
+                    },
+                    _ => true,
+                })
+                .collect();
+            assert_eq!(table.first_by(i, is_descending, n), wanted);
+        }
+    }
 }
 
 /// One row of the plain path: its columns as text, and its time.

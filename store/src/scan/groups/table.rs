@@ -1,5 +1,6 @@
 //! Groups and what is counted of them, as integers.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, TimestampMillisecondArray};
@@ -263,41 +264,65 @@ impl GroupTable {
         }
     }
 
-    /// The groups as columns: their keys, then what was counted.
+    /// The groups that come first by what an aggregate tells of them: `n`, and
+    /// all that are equal to the last of these.
+    pub fn first_by(&self, aggregate: usize, is_descending: bool, n: usize) -> Vec<u32> {
+        let all = 0..self.n_groups as u32;
+        let Some(values) = self.states.get(aggregate).map(|s| s.values(self.n_groups)) else {
+            return all.collect();
+        };
+        if n == 0 || n >= values.len() {
+            return all.collect();
+        }
+        let rank = |value: i64| match is_descending {
+            // Not the negative value, which not every value has.
+            true => !value,
+            false => value,
+        };
+        let mut ranks: Vec<i64> = values.iter().map(|value| rank(*value)).collect();
+        let (_, last, _) = ranks.select_nth_unstable(n - 1);
+        let last = *last;
+        let is_first = |group: &u32| {
+            let value = values.get(*group as usize);
+            value.is_some_and(|value| rank(*value) <= last)
+        };
+        all.filter(is_first).collect()
+    }
+
+    /// Groups as columns: their keys, then what was counted.
     ///
-    /// **Shape**: texts are `Utf8View`, times `Timestamp(Millisecond)`, counts
-    /// `Int64` and never null.
-    pub fn finish(&self, grouping: &Grouping) -> Vec<ArrayRef> {
+    /// **Shape**: a row for each of `groups`; texts are `Utf8View`, times
+    /// `Timestamp(Millisecond)`, counts `Int64` and never null.
+    pub fn finish(&self, grouping: &Grouping, groups: &[u32]) -> Vec<ArrayRef> {
         let mut columns: Vec<ArrayRef> = Vec::new();
         for (k, key) in grouping.keys.iter().enumerate() {
-            let numbers = self.keys.iter().copied().skip(k).step_by(self.n_keys);
-            let numbers: Vec<u32> = numbers.collect();
+            let number = |group: &u32| {
+                let at = *group as usize * self.n_keys + k;
+                self.keys.get(at).copied().unwrap_or_default()
+            };
+            let numbers = groups.iter().map(number);
             columns.push(match key {
                 GroupKey::Value(column) => match grouping.vocabulary(*column) {
-                    Some(vocabulary) => vocabulary.array(numbers.into_iter()),
+                    Some(vocabulary) => vocabulary.array(numbers),
                     None => continue,
                 },
                 GroupKey::Time(_) => {
-                    let start = |n: u32| self.times.starts.get(n as usize).copied();
-                    let starts = numbers.into_iter().map(start);
+                    let starts = numbers.map(|n| self.times.starts.get(n as usize).copied());
                     Arc::new(starts.collect::<TimestampMillisecondArray>())
                 }
             });
         }
         for state in &self.states {
+            let values = state.values(self.n_groups);
+            let values = groups
+                .iter()
+                .filter_map(|group| values.get(*group as usize));
             columns.push(match state {
-                State::Counts(counts) => Arc::new(Int64Array::from(counts.clone())),
-                State::Pairs(pairs) => {
-                    let mut counts = vec![0_i64; self.n_groups];
-                    for pair in pairs {
-                        if let Some(count) = counts.get_mut((pair >> 32) as usize) {
-                            *count += 1;
-                        }
-                    }
-                    Arc::new(Int64Array::from(counts))
+                State::Counts(_) | State::Pairs(_) => {
+                    Arc::new(values.copied().collect::<Int64Array>())
                 }
-                State::First(times) => times_array(times, NO_FIRST),
-                State::Last(times) => times_array(times, NO_LAST),
+                State::First(_) => times_array(values, NO_FIRST),
+                State::Last(_) => times_array(values, NO_LAST),
             });
         }
         columns
@@ -311,6 +336,22 @@ impl State {
             Aggregate::Distinct(_) => Self::Pairs(HashSet::default()),
             Aggregate::FirstTime => Self::First(Vec::new()),
             Aggregate::LastTime => Self::Last(Vec::new()),
+        }
+    }
+
+    /// What is told of each group.
+    fn values(&self, n_groups: usize) -> Cow<'_, [i64]> {
+        match self {
+            Self::Counts(values) | Self::First(values) | Self::Last(values) => {
+                Cow::Borrowed(values)
+            }
+            Self::Pairs(pairs) => {
+                let mut counts = vec![0_i64; n_groups];
+                for pair in pairs {
+                    count(&mut counts, (pair >> 32) as u32, 1);
+                }
+                Cow::Owned(counts)
+            }
         }
     }
 
@@ -379,7 +420,7 @@ fn note(noted: &mut [i64], groups: &[u32], times: &[i64], better: impl Fn(i64, i
     }
 }
 
-fn times_array(times: &[i64], none: i64) -> ArrayRef {
-    let times = times.iter().map(|time| (*time != none).then_some(*time));
+fn times_array<'t>(times: impl Iterator<Item = &'t i64>, none: i64) -> ArrayRef {
+    let times = times.map(|time| (*time != none).then_some(*time));
     Arc::new(times.collect::<TimestampMillisecondArray>())
 }
