@@ -14,7 +14,7 @@ use crate::support::home::{self, Home, NOW_MS};
 const OPERATOR: &str = "GroupScanExec";
 
 /// Queries and whether the store answers for all of them.
-const QUERIES: [(&str, bool); 19] = [
+const QUERIES: [(&str, bool); 23] = [
     (
         "SELECT eventName, count(*) FROM events GROUP BY eventName",
         true,
@@ -84,6 +84,23 @@ const QUERIES: [(&str, bool); 19] = [
     ),
     (
         "stats count_distinct(sourceIPAddress) as n by eventName | sort n desc, eventName | limit 2",
+        true,
+    ),
+    // Counts over distinct pairs: of pairs, and not of values.
+    (
+        "SELECT count(b) FROM (SELECT DISTINCT eventSource AS a, eventName AS b FROM events)",
+        true,
+    ),
+    (
+        "SELECT a, count(b) FROM (SELECT DISTINCT eventSource AS a, errorCode AS b, eventName FROM events) GROUP BY a",
+        true,
+    ),
+    (
+        "SELECT a, count(a) FROM (SELECT DISTINCT eventSource AS a, eventName AS b FROM events) GROUP BY a",
+        true,
+    ),
+    (
+        "SELECT a, count(b) FROM (SELECT DISTINCT eventSource AS a, errorCode AS b FROM events) GROUP BY a",
         true,
     ),
 ];

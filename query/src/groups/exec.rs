@@ -81,6 +81,10 @@ impl GroupScanExec {
         &self.scan
     }
 
+    pub fn n_keys(&self) -> usize {
+        self.keys.len()
+    }
+
     /// The key that is the operator's column at a place.
     pub fn key(&self, place: usize) -> Option<GroupKey> {
         self.keys.get(place).copied()
@@ -172,7 +176,14 @@ impl ExecutionPlan for GroupScanExec {
         let otherwise = Arc::clone(&self.otherwise);
         let batches = async move {
             match groups.run().await? {
-                Some(batches) => Ok(stream::iter(batches.into_iter().map(Ok)).boxed()),
+                Some((batches, memory)) => {
+                    let batches = batches.into_iter().map(move |batch| {
+                        // Held until the last batch is handed over.
+                        let _held = &memory;
+                        Ok(batch)
+                    });
+                    Ok(stream::iter(batches).boxed())
+                }
                 None => otherwise.execute(partition, context).map(StreamExt::boxed),
             }
         };
@@ -198,7 +209,7 @@ struct Groups {
 
 impl Groups {
     /// The rows; none where they have to come the other way.
-    async fn run(self) -> Result<Option<Vec<RecordBatch>>> {
+    async fn run(self) -> Result<Option<Rows>> {
         let n_partitions = self.scan.scan().partitions.len();
         let mut workers = Vec::with_capacity(n_partitions);
         for i in 0..n_partitions {
@@ -210,19 +221,21 @@ impl Groups {
         }
         let mut tables = Vec::with_capacity(n_partitions);
         let mut memories = Vec::with_capacity(n_partitions);
+        // Each is waited for: one that goes on would hold memory that the other way needs.
         for worker in workers {
-            let groups = worker.join().await.map_err(external)??;
-            let Some((table, memory)) = groups else {
-                return Ok(None);
-            };
-            tables.push(table);
-            memories.push(memory);
+            if let Some((table, memory)) = worker.join().await.map_err(external)?? {
+                tables.push(table);
+                memories.push(memory);
+            }
+        }
+        if tables.len() < n_partitions {
+            return Ok(None);
         }
         let merged = SpawnedTask::spawn_blocking(move || self.merged(tables));
         merged.join().await.map_err(external)?
     }
 
-    fn merged(&self, tables: Vec<GroupTable>) -> Result<Option<Vec<RecordBatch>>> {
+    fn merged(self, tables: Vec<GroupTable>) -> Result<Option<Rows>> {
         let mut tables = tables.into_iter();
         let mut all = tables
             .next()
@@ -247,9 +260,13 @@ impl Groups {
         }
         let starts = (0..rows.num_rows()).step_by(self.batch_rows);
         let slice = |start| rows.slice(start, self.batch_rows.min(rows.num_rows() - start));
-        Ok(Some(starts.map(slice).collect()))
+        let batches = starts.map(slice).collect();
+        Ok(Some((batches, self.memory)))
     }
 }
+
+/// Batches, and the memory that is set aside for them.
+type Rows = (Vec<RecordBatch>, MemoryReservation);
 
 type PartitionGroups = Option<(GroupTable, MemoryReservation)>;
 
@@ -285,6 +302,9 @@ impl DisplayAs for GroupScanExec {
         write!(f, ", aggregates=[{}]", aggregates.join(", "))?;
         write!(f, ", predicate={}", self.scan.request().predicate)?;
         write!(f, ", partitions={}", self.scan.scan().partitions.len())?;
+        if let Some(First { n, .. }) = self.first {
+            write!(f, ", first {n} with ties")?;
+        }
         write!(
             f,
             "; below: the way that is taken where memory is short or times are before 1970"

@@ -114,7 +114,7 @@ fn add(parts: &mut Vec<(usize, GroupKey)>, place: usize, key: GroupKey) {
     match (known, key) {
         (None, key) => parts.push((place, key)),
         (Some((_, GroupKey::Time(known))), GroupKey::Time(bucket)) => {
-            // Spans of hours and less nest; longer ones begin where an hour does.
+            // Spans nest where one is a multiple of the other and they count from one time.
             let is_finer = bucket.width_ms < known.width_ms;
             let nests = (known.width_ms.max(bucket.width_ms))
                 .checked_rem(known.width_ms.min(bucket.width_ms))

@@ -235,7 +235,8 @@ impl<'p> Aggregation<'p> {
         Ok(is_same.then(|| Arc::new(last) as _))
     }
 
-    /// `count(DISTINCT x)` arrives as a count over groups that have `x` among their keys.
+    /// `count(DISTINCT x)` by some keys arrives as a count of `x` over groups by these keys
+    /// and `x`. With one key more, or by fewer, it would count pairs.
     fn over_groups(&self, plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
         let mut input = self.first.input();
         let mut places: Option<Vec<usize>> = None;
@@ -252,9 +253,15 @@ impl<'p> Aggregation<'p> {
                 None => Some(index),
             }
         };
-        let keys = self.first.group_expr().expr().iter();
-        let keys = keys.map(|(expr, _)| groups.key(place(expr)?));
+        let key_places = self.first.group_expr().expr().iter();
+        let key_places: Vec<usize> = key_places
+            .map(|(expr, _)| place(expr))
+            .collect::<Option<_>>()?;
+        let keys = key_places.iter().map(|place| groups.key(*place));
         let keys: Vec<GroupKey> = keys.collect::<Option<_>>()?;
+        // The only key of the groups that is not one here.
+        let mut others = (0..groups.n_keys()).filter(|place| !key_places.contains(place));
+        let other = others.next().filter(|_| others.next().is_none());
         let mut aggregates = Vec::new();
         for function in self.first.aggr_expr() {
             let [argument] = &function.expressions()[..] else {
@@ -265,7 +272,9 @@ impl<'p> Aggregation<'p> {
             }
             let place = place(argument)?;
             aggregates.push(match (function.fun().name(), groups.key(place)) {
-                ("count", Some(GroupKey::Value(column))) => Aggregate::Distinct(column),
+                ("count", Some(GroupKey::Value(column))) if other == Some(place) => {
+                    Aggregate::Distinct(column)
+                }
                 ("sum", None) => match groups.aggregate(place)? {
                     counted @ (Aggregate::Events | Aggregate::Values(_)) => counted,
                     _ => return None,
