@@ -5,11 +5,12 @@
 
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::Expr;
-use tarn_store::fields::{self, FieldType, KnownField};
+use tarn_store::fields::{self, EVENT_JSON, FieldType, KnownField};
 use tarn_store::path::{Arrays, FieldPath, Step, is_position};
 use tarn_store::{ColumnSource, Field, ScanColumn};
 
 use crate::columns::leaf_source;
+use crate::functions::json_path::JsonPath;
 use crate::search::{FieldRef, Segment};
 
 /// The field that a name of Logs Insights QL or of a search means.
@@ -112,7 +113,13 @@ pub struct Reach {
 ///
 /// **Shape**: the leaf column has in each row what the expression has. A key of digits in
 /// a map is left alone: a path takes it for a position where the event has an array.
+///
+/// A JSON function that goes on from a map's value, or from the whole record, leads to a
+/// leaf as well: see [`ColumnSource::Scalar`].
 pub fn reach(expr: &Expr) -> Option<Reach> {
+    if let Some(reach) = reach_by_json(expr) {
+        return Some(reach);
+    }
     let place = place(expr)?;
     let source = match place.at {
         At::Leaf => ColumnSource::Text(Field::path(place.path.clone(), Arrays::Exact)),
@@ -129,19 +136,70 @@ pub fn reach(expr: &Expr) -> Option<Reach> {
 
 /// Whether a leaf column lies below the column of CloudTrail Lake's table.
 pub fn begins_with(leaf: &ScanColumn, lake_column: &str) -> bool {
+    let is_below = |path: &FieldPath| match path.steps().first() {
+        Some(Step::Key(key)) => fields::spelled(lake_column) == Some(key.as_str()),
+        _ => false,
+    };
     let field = match &leaf.source {
         ColumnSource::Text(field)
         | ColumnSource::Boolean(field)
         | ColumnSource::Timestamp(field) => field,
+        ColumnSource::Scalar { path, .. } => return is_below(path),
         ColumnSource::Matches(_) | ColumnSource::Lake(_) => return false,
     };
-    let Field::Path { path, .. } = field else {
-        return false;
-    };
-    match path.steps().first() {
-        Some(Step::Key(key)) => fields::spelled(lake_column) == Some(key.as_str()),
+    match field {
+        Field::Path { path, .. } => is_below(path),
         _ => false,
     }
+}
+
+/// What `json_extract_scalar(element_at(m, 'k'), '$.a.b')`,
+/// `json_extract_scalar(m, '$.k.a.b')` and `json_extract_scalar(eventjson, '$.a.b')` lead
+/// to, where every step is a key.
+fn reach_by_json(expr: &Expr) -> Option<Reach> {
+    let Expr::ScalarFunction(call) = expr else {
+        return None;
+    };
+    let ("json_extract_scalar", [document, path]) = (call.func.name(), call.args.as_slice()) else {
+        return None;
+    };
+    let Expr::Literal(path, _) = path else {
+        return None;
+    };
+    let path = JsonPath::parse(path.try_as_str().flatten()?).ok()?;
+    let below = path.field_path()?;
+    // A map's values are text; below one, the text is read as JSON.
+    let (column, start, base) = match document {
+        Expr::Column(column) if fields::spelled(&column.name) == Some(EVENT_JSON) => {
+            (column.clone(), FieldPath::default(), 0)
+        }
+        document => {
+            let Place { column, path, at } = place(document)?;
+            let n = path.steps().len();
+            match at {
+                At::Leaf => (column, path, n),
+                At::Known(known) if known.field_type == FieldType::Map => (column, path, n + 1),
+                At::Known(_) | At::Element(_) => return None,
+            }
+        }
+    };
+    let path = FieldPath::new([start.steps(), below.steps()].concat());
+    let are_keys = path.steps_before_position() == path.steps().len();
+    if below.is_root() || !are_keys {
+        return None;
+    }
+    let source = match base == path.steps().len() {
+        true => ColumnSource::Text(Field::path(path.clone(), Arrays::Exact)),
+        false => ColumnSource::Scalar {
+            path: path.clone(),
+            base,
+        },
+    };
+    Some(Reach {
+        column,
+        path,
+        source,
+    })
 }
 
 /// How far an expression has come.
@@ -242,6 +300,7 @@ mod tests {
     use datafusion::prelude::ident;
 
     use super::*;
+    use crate::functions;
 
     fn named(segments: Vec<Segment>) -> String {
         field(&FieldRef { segments }).to_string()
@@ -319,5 +378,34 @@ mod tests {
         assert_eq!(reached(ident("eventname")), None, "a column already");
         assert_eq!(reached(get_field(ident("nosuch"), "arn")), None);
         assert_eq!(reached(get_field(identity(), "nosuch")), None);
+    }
+
+    #[test]
+    fn json_functions_reach_leaves() {
+        let json = |document: Expr, path: &str| {
+            let function = functions::by_name("json_extract_scalar").expect("registered");
+            reach(&function.call(vec![document, lit(path)]))
+                .map(|reach| (reach.path.to_string(), reach.source))
+        };
+        let scalar = |path: &str, base| {
+            let source = ColumnSource::Scalar {
+                path: FieldPath::parse(path),
+                base,
+            };
+            Some((path.to_owned(), source))
+        };
+        let map = || ident("responseelements");
+        let credentials = || get_field(map(), "credentials");
+        let path = "responseElements.credentials.accessKeyId";
+        assert_eq!(json(credentials(), "$.accessKeyId"), scalar(path, 2));
+        assert_eq!(json(map(), "$.credentials.accessKeyId"), scalar(path, 2));
+        assert_eq!(json(ident("eventjson"), "$.a.b"), scalar("a.b", 0));
+        let key = FieldPath::parse("responseElements.credentials");
+        let value = ColumnSource::Text(Field::path(key.clone(), Arrays::Exact));
+        assert_eq!(json(map(), "$.credentials"), Some((key.to_string(), value)));
+        assert_eq!(json(map(), "$"), None, "the whole map");
+        assert_eq!(json(map(), "$.credentials[0]"), None, "a position");
+        assert_eq!(json(map(), "$.*.accessKeyId"), None, "any key");
+        assert_eq!(json(ident("eventname"), "$.a"), None, "no map");
     }
 }

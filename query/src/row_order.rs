@@ -7,10 +7,11 @@
 
 use std::sync::Arc;
 
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, Result};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::logical_plan::TableScanBuilder;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr};
+use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder, SortExpr};
 use tarn_store::{ScanColumn, TimeOrder};
 
 use crate::columns::event_time;
@@ -31,9 +32,18 @@ pub fn run(plan: LogicalPlan, order: TimeOrder) -> Result<LogicalPlan> {
     LogicalPlanBuilder::from(sorted).project(columns)?.build()
 }
 
-/// The plan with a sort right above its scan; None where there is no place for one.
+/// The plan with a sort right above its scan, or above a filter that asks other queries:
+/// it becomes a join, which keeps no order. None where there is no place for a sort.
 fn sorted(plan: &LogicalPlan, order: TimeOrder) -> Result<Option<LogicalPlan>> {
     match plan {
+        LogicalPlan::Filter(filter) if has_subquery(&filter.predicate) => {
+            let Some(LogicalPlan::Sort(sort)) = sorted(&filter.input, order)? else {
+                return Ok(None);
+            };
+            let filtered = Filter::try_new(filter.predicate.clone(), sort.input)?;
+            let filtered = LogicalPlanBuilder::from(LogicalPlan::Filter(filtered));
+            filtered.sort(sort.expr)?.build().map(Some)
+        }
         LogicalPlan::Projection(_)
         | LogicalPlan::Filter(_)
         | LogicalPlan::Limit(_)
@@ -67,6 +77,19 @@ fn sorted(plan: &LogicalPlan, order: TimeOrder) -> Result<Option<LogicalPlan>> {
         }
         _ => Ok(None),
     }
+}
+
+fn has_subquery(expr: &Expr) -> bool {
+    let is_subquery = |part: &Expr| {
+        Ok(matches!(
+            part,
+            Expr::Exists(_)
+                | Expr::InSubquery(_)
+                | Expr::SetComparison(_)
+                | Expr::ScalarSubquery(_)
+        ))
+    };
+    expr.exists(is_subquery).unwrap_or(true)
 }
 
 /// The table with a column of event times, and its name.

@@ -33,6 +33,8 @@ pub enum Kept {
     /// Only whether there is one. Nearly every value occurs once: a column
     /// would cost more than the record it saves reading.
     Presence,
+    /// Whether there is one, and the sixteen bytes of those that are UUIDs.
+    Uuid,
 }
 
 /// One documented field.
@@ -134,7 +136,12 @@ pub const FIELDS: &[KnownField] = &[
     field("responseElements", Map),
     field("additionalEventData", Map),
     id("requestID"),
-    id("eventID"),
+    // Unlike other ids it is in most lists of events that people ask for.
+    KnownField {
+        path: "eventID",
+        field_type: Text,
+        kept: Kept::Uuid,
+    },
     field("readOnly", Boolean),
     field("resources", StructList),
     field("resources.accountId", Text),

@@ -130,6 +130,14 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// The text of a scalar; null and containers have none.
+    pub fn scalar_text(&self) -> Option<&str> {
+        match self.kind {
+            Kind::Array(_) | Kind::Object(_) => None,
+            _ => self.text(),
+        }
+    }
+
     pub fn as_str(&self) -> Option<&str> {
         match &self.kind {
             Kind::String(text) => Some(text),

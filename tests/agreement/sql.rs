@@ -45,6 +45,9 @@ const FIELDS: &[&str] = &[
     "additionalEventData['colon:slash/key']",
     "json_extract_scalar(eventJson, '$.requestParameters.a.b')",
     "json_extract_scalar(element_at(requestParameters, 'b'), '$.a')",
+    "json_extract_scalar(requestParameters, '$.b.a')",
+    "json_extract_scalar(requestParameters, '$.mixed')",
+    "json_extract_scalar(eventJson, '$.eventName')",
     "json_extract_scalar(eventJson, '$.resources[1].ARN')",
     "element_at(resources, 1).arn",
     "eventJson",
@@ -349,6 +352,19 @@ fn joined() -> impl Strategy<Value = Query> {
     })
 }
 
+/// A row for each element of a list.
+fn unnested() -> impl Strategy<Value = Query> {
+    let member = || select(&["arn", "type", "accountId"][..]);
+    (member(), member(), field(), filter(Failing::Never)).prop_map(|(a, b, field, filter)| Query {
+        text: format!(
+            "SELECT {field} AS f, r.{a} AS a, r.{b} AS b \
+             FROM (SELECT * FROM events{filter}) CROSS JOIN UNNEST(resources) AS t(r)"
+        ),
+        order: Order::Leading(0),
+        uncut: None,
+    })
+}
+
 fn combined() -> impl Strategy<Value = Query> {
     let word = select(&["UNION", "UNION ALL", "EXCEPT", "INTERSECT"][..]);
     let table = || (field(), filter(Failing::Sometimes));
@@ -369,6 +385,7 @@ pub fn queries() -> impl Strategy<Value = Query> {
         2 => distinct(),
         2 => derived(),
         1 => joined(),
+        1 => unnested(),
         1 => combined(),
     ]
 }

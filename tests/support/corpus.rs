@@ -371,13 +371,16 @@ fn user_identity(random: &mut Random, account: &str) -> Value {
 
 fn resources(random: &mut Random) -> Value {
     let resource = |random: &mut Random| {
-        Value::object([
-            (
-                "ARN",
-                Value::text(format!("arn:aws:s3:::bucket{}", random.below(4))),
-            ),
-            ("type", Value::text("AWS::S3::Bucket")),
-        ])
+        let arn = Value::text(format!("arn:aws:s3:::bucket{}", random.below(4)));
+        let mut resource = Value::object([("ARN", arn)]);
+        match random.below(12) {
+            0 => resource.set("ARN", any_value(random, 3)),
+            1 => return any_value(random, 3),
+            2 => {}
+            3..5 => resource.set("accountId", Value::text("111122223333")),
+            _ => resource.set("type", Value::text("AWS::S3::Bucket")),
+        }
+        resource
     };
     match random.below(5) {
         0 => Value::Null,

@@ -198,8 +198,10 @@ fn array(column: &ScanColumn, records: &[Record<'_>]) -> ArrayRef {
         ColumnSource::Matches(predicate) => Arc::new(BooleanArray::from_iter(
             records.iter().map(|r| Some(predicate.matches(r))),
         )),
-        // Structs and maps are the store's to build; here nobody may need them.
-        ColumnSource::Lake(_) => new_null_array(column.arrow_field().data_type(), records.len()),
+        // These are the store's to build; here nobody may need them.
+        ColumnSource::Scalar { .. } | ColumnSource::Lake(_) => {
+            new_null_array(column.arrow_field().data_type(), records.len())
+        }
     }
 }
 

@@ -259,20 +259,12 @@ fn json_extract_scalar(call: &Call) -> Result<ArrayRef> {
         };
         Ok(documents.follow(row, path, |found| match found {
             Found::Json(Reached::One(value)) => {
-                scalar_text(value).map(|t| Cow::Owned(t.to_owned()))
+                value.scalar_text().map(|t| Cow::Owned(t.to_owned()))
             }
             Found::Json(_) => None,
             Found::Text(text) => Some(Cow::Owned(text.to_owned())),
         }))
     })
-}
-
-/// The text of a scalar; null and containers have none.
-fn scalar_text<'j>(value: &'j Json) -> Option<&'j str> {
-    match value.kind {
-        JsonKind::Array(_) | JsonKind::Object(_) => None,
-        _ => value.text(),
-    }
 }
 
 fn json_size(call: &Call) -> Result<ArrayRef> {

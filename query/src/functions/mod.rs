@@ -11,7 +11,7 @@ mod datetime;
 mod encoding;
 pub(crate) mod insights;
 mod json;
-mod json_path;
+pub(crate) mod json_path;
 pub(crate) mod json_type;
 pub(crate) mod map_array;
 mod regexp;

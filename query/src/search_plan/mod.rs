@@ -289,7 +289,7 @@ fn is_id(field: &Field) -> bool {
         return false;
     };
     let known = fields::known(&path.to_string());
-    known.is_some_and(|known| known.kept == Kept::Presence && !is_time(field))
+    known.is_some_and(|known| known.kept != Kept::Column && !is_time(field))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tantivy::columnar::column_index::{MultiValueIndex, OptionalIndex, Set as _};
 use tantivy::columnar::{Column, ColumnIndex, ColumnValues, StrColumn};
@@ -22,13 +22,61 @@ const SPARSE_SHARE: usize = 32;
 /// From one wanted document in so many on, values of all of a range are read.
 const DENSE_SHARE: usize = 2;
 
+/// Which documents of an optional column have a value, for every reader of the
+/// column: found out when it is first asked about many of them, a bit each.
+#[derive(Clone, Default)]
+pub(super) struct Presence(Arc<OnceLock<DocSet>>);
+
+impl Presence {
+    fn of(&self, index: &OptionalIndex) -> &DocSet {
+        self.0.get_or_init(|| {
+            let mut bits = Bits::new(0..index.num_docs());
+            if index.num_docs() <= index.num_non_nulls() * DENSE_SHARE as u32 {
+                // Asking each document costs a quarter of looking up whose a row is.
+                bits.fill(|doc| index.contains(doc));
+                return bits.finish();
+            }
+            let mut run = Vec::with_capacity(RUN);
+            let mut rows = (0..index.num_non_nulls()).peekable();
+            while rows.peek().is_some() {
+                run.clear();
+                run.extend(rows.by_ref().take(RUN));
+                index.select_batch(&mut run);
+                for doc in &run {
+                    bits.insert(*doc);
+                }
+            }
+            bits.finish()
+        })
+    }
+}
+
+/// A column together with what is known of it by now.
+#[derive(Clone)]
+struct Held<T> {
+    column: Column<T>,
+    presence: Presence,
+}
+
+impl<T> Held<T> {
+    fn marks(&self) -> Marks {
+        Marks {
+            index: self.column.index.clone(),
+            presence: self.presence.clone(),
+        }
+    }
+}
+
 /// Which documents have a value.
 #[derive(Clone)]
-pub struct Marks(ColumnIndex);
+pub struct Marks {
+    index: ColumnIndex,
+    presence: Presence,
+}
 
 impl Marks {
-    pub(super) fn new(index: ColumnIndex) -> Self {
-        Self(index)
+    pub(super) fn new(index: ColumnIndex, presence: Presence) -> Self {
+        Self { index, presence }
     }
 
     /// The documents with a value, out of `within`.
@@ -36,7 +84,7 @@ impl Marks {
         if within.is_empty() {
             return within.clone();
         }
-        let optional = match &self.0 {
+        let optional = match &self.index {
             ColumnIndex::Full => return within.clone(),
             ColumnIndex::Empty { .. } => return DocSet::none(within.range()),
             ColumnIndex::Optional(index) => index,
@@ -44,23 +92,18 @@ impl Marks {
                 &index.optional_index
             }
             ColumnIndex::Multivalued(MultiValueIndex::MultiValueIndexV1(_)) => {
-                return looked_up(within, |doc| self.0.has_value(doc));
+                return looked_up(within, |doc| self.index.has_value(doc));
             }
         };
         if is_sparse(within) {
             return looked_up(within, |doc| optional.contains(doc));
         }
-        let range = within.range();
-        let rows = optional.rank(range.start)..optional.rank(range.end);
-        if rows.len() == range.len() {
-            return within.clone();
-        }
-        set_of_ranks(optional, rows, range).and(within)
+        self.presence.of(optional).cut(within.range()).and(within)
     }
 
     /// How many documents out of `within` have a value.
     pub fn count(&self, within: &DocSet) -> usize {
-        let optional = match &self.0 {
+        let optional = match &self.index {
             ColumnIndex::Optional(index) => index,
             ColumnIndex::Multivalued(MultiValueIndex::MultiValueIndexV2(index)) => {
                 &index.optional_index
@@ -84,27 +127,8 @@ fn looked_up(within: &DocSet, has: impl Fn(u32) -> bool) -> DocSet {
     DocSet::from_sorted(within.range(), &docs)
 }
 
-fn set_of_ranks(index: &OptionalIndex, ranks: Range<u32>, range: Range<u32>) -> DocSet {
-    let mut bits = Bits::new(range);
-    let mut run = Vec::with_capacity(RUN);
-    let mut ranks = ranks.peekable();
-    while ranks.peek().is_some() {
-        run.clear();
-        run.extend(ranks.by_ref().take(RUN));
-        index.select_batch(&mut run);
-        for doc in &run {
-            bits.insert(*doc);
-        }
-    }
-    bits.finish()
-}
-
 /// The documents, out of `within`, with a value that passes.
-fn documents_with<T>(
-    column: &Column<T>,
-    within: &DocSet,
-    mut passes: impl FnMut(T) -> bool,
-) -> DocSet
+fn documents_with<T>(held: &Held<T>, within: &DocSet, mut passes: impl FnMut(T) -> bool) -> DocSet
 where
     T: Copy + Default + PartialOrd + std::fmt::Debug + Send + Sync + 'static,
 {
@@ -114,7 +138,7 @@ where
     if is_sparse(within) {
         let docs: Vec<u32> = within.iter().collect();
         let mut passing = Vec::new();
-        visit_values(column, &docs, |i, value| {
+        visit_values(held, &docs, |i, value| {
             if passes(value) {
                 passing.extend(docs.get(i));
             }
@@ -123,38 +147,13 @@ where
         return DocSet::from_sorted(within.range(), &passing);
     }
     let range = within.range();
-    let rows = column.index.docid_range_to_rowids(range.clone());
-    let mut run = vec![T::default(); RUN];
-    match &column.index {
-        ColumnIndex::Full => {
-            let mut bits = Bits::new(range);
-            for_each_run(&*column.values, rows, &mut run, |first, values| {
-                for (row, value) in (first..).zip(values) {
-                    if passes(*value) {
-                        bits.insert(row);
-                    }
-                }
-            });
-            bits.finish()
+    let mut bits = Bits::new(range.clone());
+    visit_range(held, range.clone(), |offset, value| {
+        if passes(value) {
+            bits.insert(range.start + offset as u32);
         }
-        ColumnIndex::Empty { .. } => DocSet::none(range),
-        ColumnIndex::Optional(_) | ColumnIndex::Multivalued(_) => {
-            let mut passing = Vec::new();
-            for_each_run(&*column.values, rows, &mut run, |first, values| {
-                for (row, value) in (first..).zip(values) {
-                    if passes(*value) {
-                        passing.push(row);
-                    }
-                }
-            });
-            // Rows become documents, a document of several rows once.
-            column
-                .index
-                .select_batch_in_place(range.start, &mut passing);
-            DocSet::from_sorted(range, &passing)
-        }
-    }
-    .and(within)
+    });
+    bits.finish().and(within)
 }
 
 fn for_each_run<T: Copy + PartialOrd + 'static>(
@@ -176,7 +175,7 @@ fn for_each_run<T: Copy + PartialOrd + 'static>(
 
 /// Shows each value of each document of `docs`, which ascend, with the
 /// document's place in `docs`.
-fn visit_values<T>(column: &Column<T>, docs: &[u32], mut visit: impl FnMut(usize, T))
+fn visit_values<T>(held: &Held<T>, docs: &[u32], mut visit: impl FnMut(usize, T))
 where
     T: Copy + Default + PartialOrd + std::fmt::Debug + Send + Sync + 'static,
 {
@@ -185,11 +184,11 @@ where
     };
     let range = *first..*last + 1;
     if range.len() == docs.len() {
-        return visit_range(column, range, visit);
+        return visit_range(held, range, visit);
     }
     if range.len() <= docs.len() * DENSE_SHARE {
         let mut i = 0;
-        return visit_range(column, range, |offset, value| {
+        return visit_range(held, range, |offset, value| {
             let doc = first + offset as u32;
             while docs.get(i).is_some_and(|wanted| *wanted < doc) {
                 i += 1;
@@ -199,6 +198,7 @@ where
             }
         });
     }
+    let column = &held.column;
     let (mut found, mut rows) = (Vec::new(), Vec::new());
     column.index.docids_to_rowids(docs, &mut found, &mut rows);
     let mut values = vec![T::default(); rows.len()];
@@ -213,71 +213,64 @@ where
 }
 
 /// As [`visit_values`], of all documents of a range: rows are read in runs.
-fn visit_range<T>(column: &Column<T>, range: Range<u32>, mut visit: impl FnMut(usize, T))
+fn visit_range<T>(held: &Held<T>, range: Range<u32>, mut visit: impl FnMut(usize, T))
 where
     T: Copy + Default + PartialOrd + std::fmt::Debug + Send + Sync + 'static,
 {
+    let column = &held.column;
     let rows = column.index.docid_range_to_rowids(range.clone());
     let mut run = vec![T::default(); RUN.min(rows.len())];
-    if let ColumnIndex::Optional(optional) = &column.index
-        && range.len() <= rows.len() * DENSE_SHARE
-    {
-        // Asking each document costs a quarter of looking up whose a row is.
-        let mut docs = range.clone().filter(|doc| optional.contains(*doc));
-        for_each_run(&*column.values, rows, &mut run, |_, values| {
-            for (value, doc) in values.iter().zip(docs.by_ref()) {
-                visit((doc - range.start) as usize, *value);
-            }
-        });
-        return;
-    }
     let mut docs = Vec::new();
-    for_each_run(&*column.values, rows, &mut run, |first, values| {
-        if matches!(column.index, ColumnIndex::Full) {
+    match &column.index {
+        ColumnIndex::Empty { .. } => {}
+        ColumnIndex::Full => for_each_run(&*column.values, rows, &mut run, |first, values| {
             for (row, value) in (first..).zip(values) {
                 visit((row - range.start) as usize, *value);
             }
-            return;
-        }
-        docs.clear();
-        docs.extend(first..first + values.len() as u32);
-        documents_of_rows(&column.index, range.start, &mut docs);
-        for (doc, value) in docs.iter().zip(values) {
-            visit((doc - range.start) as usize, *value);
-        }
-    });
-}
-
-/// Turns rows, which ascend, into the documents that have them, each as often
-/// as it has rows. `from` is a document at or before the first.
-fn documents_of_rows(index: &ColumnIndex, from: u32, rows: &mut [u32]) {
-    match index {
-        ColumnIndex::Optional(optional) => optional.select_batch(rows),
-        _ => {
-            let mut doc = from;
-            let mut end = index.value_row_ids(doc).end;
-            for row in rows {
-                while *row >= end {
-                    doc += 1;
-                    end = index.value_row_ids(doc).end.max(end);
+        }),
+        ColumnIndex::Optional(optional) => {
+            let present = held.presence.of(optional);
+            let mut from = range.start;
+            for_each_run(&*column.values, rows, &mut run, |_, values| {
+                docs.clear();
+                present.extend_from(from, values.len(), &mut docs);
+                from = docs.last().map_or(from, |last| last + 1);
+                for (doc, value) in docs.iter().zip(values) {
+                    visit((doc - range.start) as usize, *value);
                 }
-                *row = doc;
-            }
+            });
+        }
+        ColumnIndex::Multivalued(_) => {
+            let mut doc = range.start;
+            let mut end = rows.start;
+            for_each_run(&*column.values, rows.clone(), &mut run, |first, values| {
+                for (row, value) in (first..).zip(values) {
+                    while row >= end {
+                        let of_doc = column.index.value_row_ids(doc);
+                        end = of_doc.end.max(end);
+                        if row < end {
+                            break;
+                        }
+                        doc += 1;
+                    }
+                    visit((doc - range.start) as usize, *value);
+                }
+            });
         }
     }
 }
 
 /// A column of `i64`.
 #[derive(Clone)]
-pub struct IntegerColumn(Column<i64>);
+pub struct IntegerColumn(Held<i64>);
 
 impl IntegerColumn {
-    pub(super) fn new(column: Column<i64>) -> Self {
-        Self(column)
+    pub(super) fn new(column: Column<i64>, presence: Presence) -> Self {
+        Self(Held { column, presence })
     }
 
     pub fn marks(&self) -> Marks {
-        Marks(self.0.index.clone())
+        self.0.marks()
     }
 
     /// The documents, out of `within`, with a value that passes.
@@ -304,26 +297,57 @@ impl IntegerColumn {
 
     /// The value of a document of a column that every document has.
     pub fn value(&self, doc: u32) -> i64 {
-        self.0.values.get_val(doc)
+        self.0.column.values.get_val(doc)
     }
 
     /// Bounds of all values.
     pub fn bounds(&self) -> (i64, i64) {
-        (self.0.min_value(), self.0.max_value())
+        (self.0.column.min_value(), self.0.column.max_value())
+    }
+}
+
+/// UUIDs, in two columns that the same documents have: no number that tantivy
+/// keeps is as wide.
+#[derive(Clone)]
+pub struct UuidColumn {
+    high: IntegerColumn,
+    low: IntegerColumn,
+}
+
+impl UuidColumn {
+    pub(super) fn new(high: IntegerColumn, low: IntegerColumn) -> Self {
+        Self { high, low }
+    }
+
+    pub fn marks(&self) -> Marks {
+        self.high.marks()
+    }
+
+    /// Shows the UUID of each document of `docs`, which ascend, that has one,
+    /// with the document's place in `docs`.
+    pub fn visit(&self, docs: &[u32], mut visit: impl FnMut(usize, u128)) {
+        let mut high = Vec::with_capacity(docs.len());
+        self.high.visit(docs, |_, half| high.push(half as u64));
+        let mut high = high.into_iter();
+        self.low.visit(docs, |i, low| {
+            if let Some(high) = high.next() {
+                visit(i, u128::from(high) << 64 | u128::from(low as u64));
+            }
+        });
     }
 }
 
 /// A column of booleans.
 #[derive(Clone)]
-pub struct BooleanColumn(Column<bool>);
+pub struct BooleanColumn(Held<bool>);
 
 impl BooleanColumn {
-    pub(super) fn new(column: Column<bool>) -> Self {
-        Self(column)
+    pub(super) fn new(column: Column<bool>, presence: Presence) -> Self {
+        Self(Held { column, presence })
     }
 
     pub fn marks(&self) -> Marks {
-        Marks(self.0.index.clone())
+        self.0.marks()
     }
 
     /// The documents, out of `within`, with this value.
@@ -340,19 +364,26 @@ impl BooleanColumn {
 
 /// A column of texts, by ordinals of its dictionary.
 #[derive(Clone)]
-pub struct TextColumn(StrColumn);
+pub struct TextColumn {
+    texts: StrColumn,
+    ords: Held<u64>,
+}
 
 impl TextColumn {
-    pub(super) fn new(column: StrColumn) -> Self {
-        Self(column)
+    pub(super) fn new(texts: StrColumn, presence: Presence) -> Self {
+        let column = texts.ords().clone();
+        Self {
+            texts,
+            ords: Held { column, presence },
+        }
     }
 
     pub fn marks(&self) -> Marks {
-        Marks(self.0.ords().index.clone())
+        self.ords.marks()
     }
 
     pub fn n_texts(&self) -> usize {
-        self.0.num_terms()
+        self.texts.num_terms()
     }
 
     /// The documents, out of `within`, with a text of these ordinals.
@@ -360,7 +391,7 @@ impl TextColumn {
         if ords.is_none() {
             return DocSet::none(within.range());
         }
-        let column = self.0.ords();
+        let column = &self.ords;
         match ords {
             OrdSet::All => self.marks().documents(within),
             OrdSet::Range(range) => documents_with(column, within, |ord| range.contains(&ord)),
@@ -375,30 +406,30 @@ impl TextColumn {
     /// Shows each ordinal of each document of `docs`, which ascend, with the
     /// document's place in `docs`.
     pub fn visit(&self, docs: &[u32], visit: impl FnMut(usize, u64)) {
-        visit_values(self.0.ords(), docs, visit);
+        visit_values(&self.ords, docs, visit);
     }
 
     /// The ordinals of the texts that are present.
     pub fn ords_of<'t>(&self, texts: impl IntoIterator<Item = &'t str>) -> io::Result<OrdSet> {
-        dictionary::ords_of(self.0.dictionary(), texts)
+        dictionary::ords_of(self.texts.dictionary(), texts)
     }
 
     /// The ordinals of texts that begin with `prefix`.
     pub fn ords_of_prefix(&self, prefix: &str) -> io::Result<OrdSet> {
-        dictionary::ords_of_prefix(self.0.dictionary(), prefix)
+        dictionary::ords_of_prefix(self.texts.dictionary(), prefix)
     }
 
     /// The first ordinal whose text is not less than `bound`, and the first
     /// whose text is greater.
     pub fn cuts(&self, bound: &str) -> io::Result<(u64, u64)> {
-        dictionary::cuts(self.0.dictionary(), bound)
+        dictionary::cuts(self.texts.dictionary(), bound)
     }
 
     /// The ordinals whose texts pass.
     ///
     /// **Cost**: decodes the whole dictionary.
     pub fn ords_passing(&self, test: &dyn Fn(&str) -> bool) -> io::Result<OrdSet> {
-        dictionary::passing(self.0.dictionary(), test)
+        dictionary::passing(self.texts.dictionary(), test)
     }
 
     /// The ordinals whose texts pass, out of those that `within` has.
@@ -414,7 +445,7 @@ impl TextColumn {
         self.visit(&docs, |_, ord| ords.push(ord));
         ords.sort_unstable();
         ords.dedup();
-        dictionary::passing_of(self.0.dictionary(), &ords, test)
+        dictionary::passing_of(self.texts.dictionary(), &ords, test)
     }
 
     /// Whether looking up the texts of so many documents is less work than
@@ -427,12 +458,12 @@ impl TextColumn {
 
     /// Every text by its ordinal.
     pub fn texts(&self) -> io::Result<Texts> {
-        Texts::all(self.0.dictionary())
+        Texts::all(self.texts.dictionary())
     }
 
     /// The texts of these ordinals, which ascend strictly.
     pub fn texts_of(&self, ords: Vec<u64>) -> io::Result<Texts> {
-        Texts::some(self.0.dictionary(), ords)
+        Texts::some(self.texts.dictionary(), ords)
     }
 }
 
@@ -453,7 +484,7 @@ impl KeyColumns {
     pub fn account_of(&self, doc: u32) -> &str {
         self.account
             .as_ref()
-            .and_then(|column| column.0.ords().first(doc))
+            .and_then(|column| column.ords.column.first(doc))
             .and_then(|ord| self.accounts.text(ord))
             .unwrap_or_default()
     }
@@ -462,7 +493,7 @@ impl KeyColumns {
     pub fn account_rank(&self, doc: u32) -> u64 {
         self.account
             .as_ref()
-            .and_then(|column| column.0.ords().first(doc))
+            .and_then(|column| column.ords.column.first(doc))
             .map_or(0, |ord| ord + 1)
     }
 }
@@ -487,7 +518,7 @@ mod tests {
             .open()
             .expect("opened")
         {
-            DynamicColumn::I64(column) => IntegerColumn(column),
+            DynamicColumn::I64(column) => IntegerColumn::new(column, Presence::default()),
             other => panic!("{other:?}"),
         }
     }
@@ -495,10 +526,17 @@ mod tests {
     #[test]
     fn documents_of_values_in_every_shape() {
         type Shape = fn(u32) -> Vec<i64>;
-        let shapes: [Shape; 4] = [
+        let shapes: [Shape; 5] = [
             |d| vec![i64::from(d % 100) - 50],
             |d| {
                 if d % 3 == 0 {
+                    vec![i64::from(d % 100) - 50]
+                } else {
+                    vec![]
+                }
+            },
+            |d| {
+                if d % 3 != 0 {
                     vec![i64::from(d % 100) - 50]
                 } else {
                     vec![]

@@ -188,6 +188,32 @@ impl DocSet {
         bits.words
     }
 
+    /// The documents in a part of the range.
+    pub fn cut(&self, range: Range<u32>) -> Self {
+        debug_assert!(self.range.start <= range.start && range.end <= self.range.end);
+        match &self.held {
+            _ if range == self.range => self.clone(),
+            Held::None => Self::none(range),
+            Held::All => Self::all(range),
+            Held::Few(docs) => Self::from_sorted(range, docs),
+            Held::Bits(words) => {
+                let offset = range.start - self.range.start;
+                let (at, shift) = (offset as usize / 64, offset % 64);
+                let mut bits = Bits::new(range);
+                let n_bits = bits.range.len();
+                for (i, word) in bits.words.iter_mut().enumerate() {
+                    let low = words.get(at + i).map_or(0, |w| w >> shift);
+                    let high = words.get(at + i + 1).copied().unwrap_or(0);
+                    *word = low | high.checked_shl(64 - shift).unwrap_or(0);
+                    if let left @ 1..64 = n_bits - i * 64 {
+                        *word &= u64::MAX >> (64 - left);
+                    }
+                }
+                bits.finish()
+            }
+        }
+    }
+
     /// Appends the first `n` documents from `from` on, ascending.
     pub fn extend_from(&self, from: u32, n: usize, docs: &mut Vec<u32>) {
         let from = from.max(self.range.start);
@@ -290,6 +316,15 @@ impl Bits {
         }
     }
 
+    /// Takes the documents of the range that pass, besides those it has.
+    pub fn fill(&mut self, passes: impl Fn(u32) -> bool) {
+        for (first, word) in self.range.clone().step_by(64).zip(&mut self.words) {
+            for (bit, doc) in (first..self.range.end).take(64).enumerate() {
+                *word |= u64::from(passes(doc)) << bit;
+            }
+        }
+    }
+
     pub fn finish(self) -> DocSet {
         let n: usize = self.words.iter().map(|w| w.count_ones() as usize).sum();
         if n == 0 {
@@ -344,6 +379,44 @@ mod tests {
                 assert_eq!(listed(set_a.or(&set_b)), of(&|d| in_a(d) || in_b(d)));
                 assert_eq!(listed(set_a.minus(&set_b)), of(&|d| in_a(d) && !in_b(d)));
                 assert!(range.clone().all(|d| set_a.contains(d) == in_a(&d)));
+            }
+        }
+    }
+
+    #[test]
+    fn parts_are_those_of_the_whole() {
+        let range = 100..1100;
+        let patterns: [fn(&u32) -> bool; 5] = [
+            |_| false,
+            |_| true,
+            |d| *d == 517,
+            |d| d % 3 != 0,
+            |d| *d < 600 || *d % 100 == 7,
+        ];
+        for passes in patterns {
+            let mut bits = Bits::new(range.clone());
+            bits.fill(|doc| passes(&doc));
+            let set = bits.finish();
+            assert!(range.clone().all(|d| set.contains(d) == passes(&d)));
+            for part in [
+                100..1100,
+                100..164,
+                163..165,
+                517..518,
+                500..1100,
+                777..1041,
+                700..700,
+            ] {
+                let wanted: Vec<u32> = part.clone().filter(passes).collect();
+                let cut = set.cut(part.clone());
+                assert_eq!(cut.range(), part);
+                assert_eq!(cut, DocSet::from_sorted(part.clone(), &wanted), "{part:?}");
+                for n in [0, 1, 64, 5000] {
+                    let mut docs = vec![3];
+                    set.extend_from(part.start, n, &mut docs);
+                    let from = (part.start..range.end).filter(passes).take(n);
+                    assert_eq!(docs, [3].into_iter().chain(from).collect::<Vec<_>>());
+                }
             }
         }
     }

@@ -11,10 +11,17 @@
 //! | `b:P` | bool | a boolean |
 //! | `x:P` | bool | a value that no column holds: an object, an array, another number, a longer string, or any value of a field kept by presence. The record decides |
 //! | `a:P` | bool | a value that lies inside an array. Tests of any element may use the columns; everything else reads the record |
+//! | `u:P`, `v:P` | i64 | a UUID in its usual spelling, at a field kept so: its upper and its lower half |
+//! | `l:P` | text | a list that the columns of its members tell whole: its *shape* |
 //!
 //! So an event has something other than null at P exactly when it has `s:P`,
 //! `i:P`, `b:P` or `x:P`. An array of scalars at P has `x:P` for the array, and
-//! `s:P`… for its elements.
+//! `s:P`… for its elements. `u:`, `v:` and `l:` only say more of what has `x:P`:
+//! they are for showing the value without the record.
+//!
+//! The shape of a list ([`list_shape`]) has a digit for each element, a bit for
+//! each documented member that the element has. Values of a member stand in its
+//! column in the order of the elements, so the shape says whose they are.
 //!
 //! A path longer than [`PATH_BYTES_MAX`], or one too many ([`PATHS_MAX`]), has
 //! no columns; documents with such a path have [`OVERFLOW`], and the record
@@ -48,6 +55,9 @@ pub const INTEGER: &str = "i:";
 pub const BOOLEAN: &str = "b:";
 pub const SEE_RECORD: &str = "x:";
 pub const IN_ARRAY: &str = "a:";
+pub const UUID_HIGH: &str = "u:";
+pub const UUID_LOW: &str = "v:";
+pub const LIST: &str = "l:";
 
 /// The only field of the tantivy index: the dictionary tokens
 /// ([`crate::tokens`], not id-like) of every string and number, documents only.

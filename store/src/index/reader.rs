@@ -12,7 +12,9 @@ use parking_lot::{Mutex, RwLock};
 use tantivy::columnar::{ColumnarReader, Dictionary, DynamicColumn, DynamicColumnHandle};
 use tantivy::directory::FileSlice;
 
-use super::columns::{BooleanColumn, IntegerColumn, KeyColumns, Marks, TextColumn};
+use super::columns::{
+    BooleanColumn, IntegerColumn, KeyColumns, Marks, Presence, TextColumn, UuidColumn,
+};
 use super::dictionary::Texts;
 use super::ids::IdFile;
 use super::layout;
@@ -24,7 +26,7 @@ pub struct SplitReader {
     file: SplitFile,
     columns: ColumnarReader,
     ids: IdFile,
-    opened: RwLock<HashMap<String, Option<DynamicColumn>>>,
+    opened: RwLock<HashMap<String, Option<(DynamicColumn, Presence)>>>,
     text: Mutex<Option<Arc<TextIndex>>>,
     keys: OnceLock<KeyColumns>,
 }
@@ -85,7 +87,7 @@ impl SplitReader {
         }
     }
 
-    fn column(&self, name: &str) -> Result<Option<DynamicColumn>, SplitFileError> {
+    fn column(&self, name: &str) -> Result<Option<(DynamicColumn, Presence)>, SplitFileError> {
         if let Some(column) = self.opened.read().get(name) {
             return Ok(column.clone());
         }
@@ -93,7 +95,8 @@ impl SplitReader {
             .columns
             .read_columns(name)
             .and_then(|handles| handles.first().map(DynamicColumnHandle::open).transpose())
-            .map_err(|e| self.damaged(name, e))?;
+            .map_err(|e| self.damaged(name, e))?
+            .map(|column| (column, Presence::default()));
         self.opened.write().insert(name.to_owned(), column.clone());
         Ok(column)
     }
@@ -102,8 +105,12 @@ impl SplitReader {
     pub fn texts(&self, name: &str) -> Result<Option<TextColumn>, SplitFileError> {
         match self.column(name)? {
             None => Ok(None),
-            Some(DynamicColumn::Str(column)) => Ok(Some(TextColumn::new(column))),
-            Some(other) => Err(self.damaged(name, format!("{} is no text", other.column_type()))),
+            Some((DynamicColumn::Str(column), presence)) => {
+                Ok(Some(TextColumn::new(column, presence)))
+            }
+            Some((other, _)) => {
+                Err(self.damaged(name, format!("{} is no text", other.column_type())))
+            }
         }
     }
 
@@ -111,24 +118,39 @@ impl SplitReader {
     pub fn integers(&self, name: &str) -> Result<Option<IntegerColumn>, SplitFileError> {
         match self.column(name)? {
             None => Ok(None),
-            Some(DynamicColumn::I64(column)) => Ok(Some(IntegerColumn::new(column))),
-            Some(other) => Err(self.damaged(name, format!("{} is no i64", other.column_type()))),
+            Some((DynamicColumn::I64(column), presence)) => {
+                Ok(Some(IntegerColumn::new(column, presence)))
+            }
+            Some((other, _)) => {
+                Err(self.damaged(name, format!("{} is no i64", other.column_type())))
+            }
         }
+    }
+
+    /// The UUIDs at a path; none where no document has one.
+    pub fn uuids(&self, path: &str) -> Result<Option<UuidColumn>, SplitFileError> {
+        let high = self.integers(&format!("{}{path}", layout::UUID_HIGH))?;
+        let low = self.integers(&format!("{}{path}", layout::UUID_LOW))?;
+        Ok(high.zip(low).map(|(high, low)| UuidColumn::new(high, low)))
     }
 
     /// A column of booleans; none where no document has one.
     pub fn booleans(&self, name: &str) -> Result<Option<BooleanColumn>, SplitFileError> {
         match self.column(name)? {
             None => Ok(None),
-            Some(DynamicColumn::Bool(column)) => Ok(Some(BooleanColumn::new(column))),
-            Some(other) => Err(self.damaged(name, format!("{} is no bool", other.column_type()))),
+            Some((DynamicColumn::Bool(column), presence)) => {
+                Ok(Some(BooleanColumn::new(column, presence)))
+            }
+            Some((other, _)) => {
+                Err(self.damaged(name, format!("{} is no bool", other.column_type())))
+            }
         }
     }
 
     /// Which documents have a column; none where no document has it.
     pub fn marks(&self, name: &str) -> Result<Option<Marks>, SplitFileError> {
         let column = self.column(name)?;
-        Ok(column.map(|c| Marks::new(c.into_column_index())))
+        Ok(column.map(|(c, presence)| Marks::new(c.into_column_index(), presence)))
     }
 
     /// The columns that every document has.

@@ -374,6 +374,21 @@ impl Sink for Values {
         }
     }
 
+    fn uuid(&mut self, path: &str, uuid: u128) {
+        for (kind, half) in [
+            (layout::UUID_HIGH, (uuid >> 64) as i64),
+            (layout::UUID_LOW, uuid as i64),
+        ] {
+            name_column(&mut self.name, kind, path);
+            self.columns.record_numerical(self.doc, &self.name, half);
+        }
+    }
+
+    fn list(&mut self, path: &str, shape: &str) {
+        name_column(&mut self.name, layout::LIST, path);
+        self.columns.record_str(self.doc, &self.name, shape);
+    }
+
     fn overflow(&mut self) {
         if !self.overflowed {
             self.overflowed = true;

@@ -90,11 +90,16 @@ impl Changes {
 const EVENT_BLOCK_BYTES: usize = 64 << 10;
 const BLOCK_CACHE_BYTES: usize = 64 << 20;
 const SST_BYTES: u64 = 256 << 20;
+/// Of a column family, which may have two. Events are written as whole files; what
+/// is written otherwise is small, but for rejects, which come as fast as they are
+/// read.
+const WRITE_BUFFER_BYTES: usize = 16 << 20;
 
 fn column_options(column: Column, cache: &Cache) -> Options {
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(cache);
     let mut options = Options::default();
+    options.set_write_buffer_size(WRITE_BUFFER_BYTES);
     if matches!(column, Column::Events | Column::Tail) {
         table.set_block_size(EVENT_BLOCK_BYTES);
         options.set_compression_type(DBCompressionType::Zstd);

@@ -114,6 +114,58 @@ fn object(random: &mut Random, depth: usize, keys: &[&str]) -> String {
     format!("{{{}}}", members.join(","))
 }
 
+/// What may stand at `resources`: mostly lists as CloudTrail has them.
+fn resources(random: &mut Random) -> String {
+    const MEMBERS: &[&str] = &[
+        "\"ARN\":\"arn:aws:s3:::b\"",
+        "\"ARN\":\"arn:aws:s3:::c\"",
+        "\"type\":\"AWS::S3::Bucket\"",
+        "\"accountId\":\"111122223331\"",
+        "\"ARN\":null",
+        "\"more\":[1]",
+    ];
+    let n = random.below(4);
+    let elements: Vec<String> = (0..n)
+        .map(|_| match random.below(30) {
+            0 => value(random, 2),
+            1 => format!("{{\"ARN\":{}}}", value(random, 2)),
+            _ => {
+                let n = random.below(4);
+                let members: Vec<&str> = (0..n).map(|_| random.pick(MEMBERS)).collect();
+                format!("{{{}}}", members.join(","))
+            }
+        })
+        .collect();
+    match random.below(10) {
+        0 => value(random, 1),
+        _ => format!("[{}]", elements.join(",")),
+    }
+}
+
+/// What may stand at `eventID`.
+fn event_id(random: &mut Random, n: usize) -> String {
+    let uuid = format!("0f3b2c1d-0000-4a4a-8b8b-0123456789{:02x}", n % 97);
+    match random.below(8) {
+        0 => format!("\"{}\"", uuid.to_uppercase()),
+        1 | 5 => format!("\"id-{}\"", n % 10),
+        2 => format!("\"{uuid}\",\"eventID\":\"id-{}\"", n % 10),
+        3 => format!("[\"{uuid}\"]"),
+        _ => format!("\"{uuid}\""),
+    }
+}
+
+/// A map whose value is an object, or the text of one.
+fn response(random: &mut Random) -> String {
+    let credentials = match random.below(6) {
+        0 => "\"{\\\"key\\\":\\\"in text\\\",\\\"n\\\":{}}\"".to_owned(),
+        1 => "\"{not json\"".to_owned(),
+        2 => format!("{{\"key\":{}}}", value(random, 2)),
+        3 => value(random, 2),
+        _ => format!("{{\"key\":\"k{}\"}}", random.below(3)),
+    };
+    format!("{{\"credentials\":{credentials}}}")
+}
+
 fn record(random: &mut Random, n: usize) -> String {
     let second = random.below(20);
     let time = match random.below(8) {
@@ -136,18 +188,18 @@ fn record(random: &mut Random, n: usize) -> String {
         &[
             "eventName",
             "requestParameters",
-            "resources",
             "userIdentity",
             "open",
             "readOnly",
             "open",
         ],
     );
+    let (resources, event_id) = (resources(random), event_id(random, n));
+    let response = response(random);
     let rest = rest.trim_start_matches('{');
     let comma = if rest == "}" { "" } else { "," };
     format!(
-        "{{{long_key}\"eventTime\":\"{time}\",{account}\"awsRegion\":{region},\"eventID\":\"id-{}\"{comma}{rest}",
-        n % 97
+        "{{{long_key}\"eventTime\":\"{time}\",{account}\"awsRegion\":{region},\"eventID\":{event_id},\"resources\":{resources},\"responseElements\":{response}{comma}{rest}"
     )
 }
 
@@ -166,8 +218,11 @@ const PATHS: &[&str] = &[
     "requestParameters",
     "requestParameters.a",
     "resources",
-    "resources.a",
+    "resources.ARN",
+    "resources.type",
     "resources.0",
+    "responseElements.credentials",
+    "responseElements.credentials.key",
     "userIdentity.a",
     "readOnly",
     "eventTime",
@@ -293,12 +348,29 @@ fn predicate(random: &mut Random, depth: usize) -> Predicate {
     }
 }
 
+fn scalar(random: &mut Random) -> ColumnSource {
+    let path = random.pick(&[
+        "responseElements.credentials.key",
+        "responseElements.credentials.n",
+        "responseElements.credentials",
+        "open.a.b",
+        "eventName",
+    ]);
+    let path = FieldPath::parse(path);
+    let base = random.below(path.steps().len());
+    ColumnSource::Scalar { path, base }
+}
+
 fn columns(random: &mut Random) -> Vec<ScanColumn> {
     let n = random.below(4);
     let mut columns: Vec<ScanColumn> = (0..n)
         .map(|i| ScanColumn {
             name: format!("c{i}"),
-            source: match random.below(6) {
+            source: match random.below(8) {
+                6 => scalar(random),
+                7 => {
+                    ColumnSource::Lake(fields::lake_schema().index_of("resources").expect("listed"))
+                }
                 0 => ColumnSource::Boolean(field(random)),
                 1 => ColumnSource::Timestamp(field(random)),
                 2 => ColumnSource::Matches(Box::new(predicate(random, 2))),

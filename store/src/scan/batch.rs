@@ -1,28 +1,31 @@
 //! From documents of a split to Arrow columns, reading as few records as the
 //! columns of the split allow.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringViewArray,
-    TimestampMillisecondArray, make_view,
+    TimestampMillisecondArray,
 };
-use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
 
 use super::error::ScanError;
 use super::evaluate::{PathColumns, marked};
 use super::event_time::{is_event_time, usual_text};
+use super::lists;
 use super::materialise::{self, boolean_of, text_of};
 use super::predicate::Field;
 use super::record::{Record, StoredRecord};
 use super::request::ColumnSource;
 use super::run::Shared;
+use super::text_rows::TextRows;
 use super::unit::SplitUnit;
 use crate::event::parse_time;
 use crate::fields::{self, EVENT_JSON, EVENT_JSON_CHECKSUM, FieldType};
 use crate::index::docset::DocSet;
 use crate::index::layout;
 use crate::path::{Arrays, FieldPath};
+use uuid::Uuid;
 
 /// Rows of one split.
 pub(crate) struct Rows<'s> {
@@ -31,11 +34,6 @@ pub(crate) struct Rows<'s> {
     /// Ascending.
     pub docs: &'s [u32],
 }
-
-/// A dictionary of at most so many bytes is handed on with each batch; of a
-/// larger one each batch copies the texts that it shows, since whoever keeps a
-/// batch keeps, and is charged for, all that its columns point to.
-const SHARED_BYTES_MAX: usize = 256 << 10;
 
 impl Rows<'_> {
     /// The batch of these rows, or of the first of them where the records of all
@@ -112,13 +110,22 @@ impl Rows<'_> {
                 Field::IngestionTime | Field::Source | Field::Import => Ok(within.clone()),
                 Field::Path { path, .. } => self.path_from_record(path, within),
             },
+            ColumnSource::Scalar { path, base } => self.scalar_from_record(path, *base, within),
             ColumnSource::Matches(predicate) => {
                 let bounds = self.unit.bounds(predicate, within, &self.shared.cancel)?;
                 Ok(bounds.may.minus(&bounds.must))
             }
             ColumnSource::Lake(index) => match lake(*index) {
                 Lake::Leaf(source) => self.left_to_record(&source, within),
-                Lake::Nested(path) => marked(&self.unit.split, layout::SEE_RECORD, path, within),
+                Lake::Nested(path) => {
+                    let nested = marked(&self.unit.split, layout::SEE_RECORD, path, within)?;
+                    Ok(
+                        match lists::told_by_columns(&self.unit.split, path, within)? {
+                            Some(lists) => nested.minus(&lists),
+                            None => nested,
+                        },
+                    )
+                }
                 Lake::Whole => Ok(within.clone()),
             },
         }
@@ -137,6 +144,26 @@ impl Rows<'_> {
             return Ok(PathColumns::open(split, &path.prefix(n_before))?.containers(within));
         }
         Ok(PathColumns::open(split, path)?.shown_from_record(within))
+    }
+
+    /// The documents whose scalar at a path below text that may be JSON comes
+    /// from the record.
+    fn scalar_from_record(
+        &self,
+        path: &FieldPath,
+        base: usize,
+        within: &DocSet,
+    ) -> Result<DocSet, ScanError> {
+        let from_record = self.path_from_record(path, within)?;
+        if base == 0 {
+            return Ok(from_record);
+        }
+        let base = PathColumns::open(&self.unit.split, &path.prefix(base))?;
+        // A container has its scalars in columns; what has none there may also be a
+        // text too long for a column.
+        let has_scalar = PathColumns::open(&self.unit.split, path)?.present(within);
+        let may_be_text = base.containers(within).minus(&has_scalar);
+        Ok(from_record.or(&base.with_text(within)).or(&may_be_text))
     }
 
     fn column(
@@ -178,9 +205,32 @@ impl Rows<'_> {
                 });
                 Arc::new(matches.collect::<BooleanArray>())
             }
+            ColumnSource::Scalar { path, base } => {
+                let from_record = self.scalar_from_record(path, *base, within)?;
+                let columns = PathColumns::open(&self.unit.split, path)?;
+                let mut rows = TextRows::new(self.docs.len());
+                self.fill_from_columns(&mut rows, &columns, &from_record)?;
+                self.fill(&mut rows, &from_record, records, |record| {
+                    materialise::scalar_of(path, *base, record)
+                });
+                Arc::new(rows.finish())
+            }
             ColumnSource::Lake(index) => match lake(*index) {
                 Lake::Leaf(source) => self.column(&source, within, records)?,
-                Lake::Nested(_) | Lake::Whole => materialise::lake_column(*index, records)?,
+                Lake::Nested(path) => match lists::told_by_columns(&self.unit.split, path, within)?
+                {
+                    Some(told) => {
+                        let is_asked = |doc: &u32| !told.contains(*doc);
+                        let asked = self.docs.iter().zip(records);
+                        let asked: Vec<Option<&Record<'_>>> = asked
+                            .map(|(doc, record)| record.filter(|_| is_asked(doc)))
+                            .collect();
+                        let from_records = materialise::lake_column(*index, &asked)?;
+                        lists::with_columns(self.unit, path, self.docs, from_records, &told)?
+                    }
+                    None => materialise::lake_column(*index, records)?,
+                },
+                Lake::Whole => materialise::lake_column(*index, records)?,
             },
         })
     }
@@ -225,7 +275,7 @@ impl Rows<'_> {
                         rows.set(row, &text);
                     }
                 }
-                self.fill(&mut rows, field, &unusual, records);
+                self.fill(&mut rows, &unusual, records, |r| text_of(field, r));
             }
             Field::Path { path, .. }
                 if !path.is_root() && path.steps_before_position() == path.steps().len() =>
@@ -233,14 +283,14 @@ impl Rows<'_> {
                 let columns = PathColumns::open(&self.unit.split, path)?;
                 let from_record = columns.shown_from_record(within);
                 self.fill_from_columns(&mut rows, &columns, &from_record)?;
-                self.fill(&mut rows, field, &from_record, records);
+                self.fill(&mut rows, &from_record, records, |r| text_of(field, r));
             }
             Field::Path { path, .. } => {
                 let from_record = self.path_from_record(path, within)?;
-                self.fill(&mut rows, field, &from_record, records);
+                self.fill(&mut rows, &from_record, records, |r| text_of(field, r));
             }
             Field::IngestionTime | Field::Source | Field::Import => {
-                self.fill(&mut rows, field, within, records);
+                self.fill(&mut rows, within, records, |r| text_of(field, r));
             }
         }
         Ok(rows.finish())
@@ -249,16 +299,16 @@ impl Rows<'_> {
     fn fill(
         &self,
         rows: &mut TextRows,
-        field: &Field,
         from_record: &DocSet,
         records: &[Option<&Record<'_>>],
+        text_of: impl for<'r> Fn(&'r Record<'_>) -> Option<Cow<'r, str>>,
     ) {
         if from_record.is_empty() {
             return;
         }
         for ((row, doc), record) in self.docs.iter().enumerate().zip(records) {
             if let (true, Some(record)) = (from_record.contains(*doc), record)
-                && let Some(text) = text_of(field, record)
+                && let Some(text) = text_of(record)
             {
                 rows.set(row, &text);
             }
@@ -285,23 +335,7 @@ impl Rows<'_> {
                     found.push((row, ord));
                 }
             });
-            let mut ords: Vec<u64> = found.iter().map(|(_, ord)| *ord).collect();
-            ords.sort_unstable();
-            ords.dedup();
-            let texts = self.unit.texts(&columns.text_name, column, ords)?;
-            if texts.bytes().len() <= SHARED_BYTES_MAX {
-                rows.share(texts.bytes());
-            }
-            for (row, ord) in found {
-                let place = texts.place(ord).ok_or_else(|| {
-                    ScanError::damaged(
-                        self.unit.split.path(),
-                        &columns.text_name,
-                        format!("document {:?} has no text", self.docs.get(row)),
-                    )
-                })?;
-                rows.set_place(row, texts.bytes(), place);
-            }
+            rows.set_ords(self.unit, &columns.text_name, column, &found)?;
         }
         if let Some(column) = &columns.integers {
             column.visit(self.docs, |row, integer| {
@@ -315,6 +349,13 @@ impl Rows<'_> {
                 if is_ours(row) {
                     rows.set(row, if boolean { "true" } else { "false" });
                 }
+            });
+        }
+        if let Some(column) = &columns.uuids {
+            let mut buffer = Uuid::encode_buffer();
+            column.visit(self.docs, |row, uuid| {
+                let text = Uuid::from_u128(uuid).hyphenated();
+                rows.set(row, text.encode_lower(&mut buffer));
             });
         }
         Ok(())
@@ -366,85 +407,11 @@ pub(crate) fn reads_records(source: &ColumnSource) -> bool {
                 path.is_root() || path.steps_before_position() < path.steps().len()
             }
         },
-        ColumnSource::Matches(_) => false,
+        ColumnSource::Matches(_) | ColumnSource::Scalar { .. } => false,
         ColumnSource::Lake(index) => match lake(*index) {
             Lake::Leaf(source) => reads_records(&source),
-            Lake::Nested(_) | Lake::Whole => true,
+            Lake::Nested(path) => !lists::has_shapes(path),
+            Lake::Whole => true,
         },
-    }
-}
-
-/// A column of texts on its way: most of them point into a dictionary.
-struct TextRows {
-    views: Vec<u128>,
-    valid: Vec<bool>,
-    /// A dictionary that the batch takes along, block 0.
-    shared: Option<Buffer>,
-    own: Vec<u8>,
-}
-
-impl TextRows {
-    fn new(n_rows: usize) -> Self {
-        Self {
-            views: vec![0; n_rows],
-            valid: vec![false; n_rows],
-            shared: None,
-            own: Vec::new(),
-        }
-    }
-
-    /// Takes a dictionary along; before any text is set.
-    fn share(&mut self, bytes: &Buffer) {
-        debug_assert!(self.own.is_empty());
-        self.shared = Some(bytes.clone());
-    }
-
-    fn set(&mut self, row: usize, text: &str) {
-        let view = match text.len() {
-            0..=12 => make_view(text.as_bytes(), 0, 0),
-            _ => {
-                let block = u32::from(self.shared.is_some());
-                let offset = self.own.len() as u32;
-                self.own.extend_from_slice(text.as_bytes());
-                make_view(text.as_bytes(), block, offset)
-            }
-        };
-        self.set_view(row, view);
-    }
-
-    /// Sets the text at `place` of a dictionary, which is UTF-8.
-    fn set_place(&mut self, row: usize, bytes: &Buffer, place: std::ops::Range<usize>) {
-        let offset = place.start as u32;
-        let Some(text) = bytes.as_slice().get(place) else {
-            return;
-        };
-        if self.shared.is_some() {
-            self.set_view(row, make_view(text, 0, offset));
-        } else if let Ok(text) = std::str::from_utf8(text) {
-            self.set(row, text);
-        }
-    }
-
-    fn set_view(&mut self, row: usize, view: u128) {
-        if let (Some(slot), Some(valid)) = (self.views.get_mut(row), self.valid.get_mut(row)) {
-            *slot = view;
-            *valid = true;
-        }
-    }
-
-    fn finish(self) -> StringViewArray {
-        let mut buffers: Vec<Buffer> = self.shared.into_iter().collect();
-        if !self.own.is_empty() {
-            buffers.push(Buffer::from_vec(self.own));
-        }
-        let nulls = NullBuffer::from(self.valid);
-        let nulls = (nulls.null_count() > 0).then_some(nulls);
-        // SAFETY: every view was made by `make_view` from the bytes that it
-        // points to, in a block that is in `buffers` at that place: the shared
-        // dictionary is block 0 and was set before any text, own texts are the
-        // block after it. All of them are UTF-8: own texts come from `&str`,
-        // dictionaries are checked when they are decoded. Checking again would
-        // cost more than building the column.
-        unsafe { StringViewArray::new_unchecked(ScalarBuffer::from(self.views), buffers, nulls) }
     }
 }

@@ -16,8 +16,8 @@ use super::predicate::{
     Comparison, Field, FieldTest, Matcher, Predicate, TextTest, tokens_of_equal_value,
 };
 use super::request::Cancel;
-use crate::fields;
-use crate::index::columns::{IntegerColumn, Marks, TextColumn};
+use crate::fields::{self, Kept};
+use crate::index::columns::{BooleanColumn, IntegerColumn, Marks, TextColumn, UuidColumn};
 use crate::index::dictionary::OrdSet;
 use crate::index::docset::DocSet;
 use crate::index::layout;
@@ -442,7 +442,9 @@ pub(crate) struct PathColumns {
     pub text_name: String,
     pub texts: Option<TextColumn>,
     pub integers: Option<IntegerColumn>,
-    pub booleans: Option<crate::index::columns::BooleanColumn>,
+    pub booleans: Option<BooleanColumn>,
+    /// For showing alone: tests ask the record.
+    pub uuids: Option<UuidColumn>,
     see_record: Option<Marks>,
     in_array: Option<Marks>,
     /// Documents whose values at the path may have no columns.
@@ -455,11 +457,17 @@ impl PathColumns {
         let name = path.to_string();
         let column = |kind: &str| format!("{kind}{name}");
         // Documented fields have their columns whatever else there is.
-        let overflow = match fields::known(&name) {
+        let known = fields::known(&name);
+        let overflow = match known {
             Some(_) => None,
             None => split.marks(layout::OVERFLOW)?,
         };
+        let uuids = match known {
+            Some(field) if field.kept == Kept::Uuid => split.uuids(&name)?,
+            _ => None,
+        };
         Ok(Self {
+            uuids,
             texts: split.texts(&column(layout::TEXT))?,
             integers: split.integers(&column(layout::INTEGER))?,
             booleans: split.booleans(&column(layout::BOOLEAN))?,
@@ -486,7 +494,7 @@ impl PathColumns {
     }
 
     /// The documents with anything but null.
-    fn present(&self, within: &DocSet) -> DocSet {
+    pub fn present(&self, within: &DocSet) -> DocSet {
         self.scalars(within).or(&self.see_record(within))
     }
 
@@ -518,7 +526,16 @@ impl PathColumns {
 
     /// The documents whose value is shown from the record.
     pub fn shown_from_record(&self, within: &DocSet) -> DocSet {
-        self.undecided(Arrays::Exact, within)
+        let undecided = self.undecided(Arrays::Exact, within);
+        match &self.uuids {
+            Some(uuids) => undecided.minus(&uuids.marks().documents(within)),
+            None => undecided,
+        }
+    }
+
+    /// The documents with a text in the column.
+    pub fn with_text(&self, within: &DocSet) -> DocSet {
+        documents(&self.texts.as_ref().map(TextColumn::marks), within)
     }
 }
 

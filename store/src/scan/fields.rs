@@ -284,6 +284,10 @@ impl Sink for Seen {
         }
     }
 
+    fn uuid(&mut self, _path: &str, _uuid: u128) {}
+
+    fn list(&mut self, _path: &str, _shape: &str) {}
+
     fn overflow(&mut self) {}
 
     fn text(&mut self, _text: &str) {}

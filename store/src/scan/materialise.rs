@@ -19,7 +19,8 @@ use super::request::ColumnSource;
 use crate::event::parse_time;
 use crate::fields::{self, EVENT_JSON, EVENT_JSON_CHECKSUM, FieldType, KnownField};
 use crate::json::{Json, Kind};
-use crate::resolve;
+use crate::path::{Arrays, FieldPath};
+use crate::resolve::{self, reached};
 
 /// The text of a field, as results show it.
 pub(crate) fn text_of<'r>(field: &Field, record: &'r Record<'_>) -> Option<Cow<'r, str>> {
@@ -34,6 +35,27 @@ pub(crate) fn text_of<'r>(field: &Field, record: &'r Record<'_>) -> Option<Cow<'
         Field::Source => Some(Cow::Owned(record.source())),
         Field::Import => Some(Cow::Owned(record.import())),
     }
+}
+
+/// See [`ColumnSource::Scalar`].
+pub(crate) fn scalar_of<'r>(
+    path: &FieldPath,
+    base: usize,
+    record: &'r Record<'_>,
+) -> Option<Cow<'r, str>> {
+    if let [only] = reached(&record.json, &path.prefix(base), Arrays::Exact).as_slice()
+        && base > 0
+        && let Kind::String(text) = &only.kind
+    {
+        let rest = FieldPath::new(path.steps().get(base..)?.to_vec());
+        let json = Json::parse(text.as_bytes()).ok()?;
+        let scalar = reached(&json, &rest, Arrays::Exact)
+            .first()?
+            .scalar_text()?;
+        return Some(Cow::Owned(scalar.to_owned()));
+    }
+    let values = reached(&record.json, path, Arrays::Exact);
+    values.first()?.scalar_text().map(Cow::Borrowed)
 }
 
 /// `true` and `false`, as JSON booleans or as text; anything else is null.
@@ -65,6 +87,9 @@ pub(crate) fn column(
             ))
         }
         ColumnSource::Timestamp(field) => Arc::new(time_array(texts(field))),
+        ColumnSource::Scalar { path, base } => Arc::new(text_array(
+            records.iter().map(|r| scalar_of(path, *base, r)),
+        )),
         ColumnSource::Matches(predicate) => Arc::new(BooleanArray::from_iter(
             records.iter().map(|r| Some(predicate.matches(*r))),
         )),

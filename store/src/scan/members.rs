@@ -6,7 +6,7 @@ use hashbrown::HashSet;
 use super::predicate::{Field, Predicate};
 use super::request::{ColumnSource, ScanColumn};
 use crate::fields;
-use crate::path::Step;
+use crate::path::{FieldPath, Step};
 
 /// Members of the record, a JSON object, by their keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,7 @@ impl Members {
             ColumnSource::Text(field)
             | ColumnSource::Boolean(field)
             | ColumnSource::Timestamp(field) => self.add_field(field),
+            ColumnSource::Scalar { path, .. } => self.add_path(path),
             ColumnSource::Matches(predicate) => self.add_predicate(predicate),
             ColumnSource::Lake(index) => {
                 let schema = fields::lake_schema();
@@ -74,11 +75,15 @@ impl Members {
 
     fn add_field(&mut self, field: &Field) {
         if let Field::Path { path, .. } = field {
-            // The empty path is the record's own text, and a position leads
-            // nowhere in an object: neither looks into a member.
-            if let Some(Step::Key(key)) = path.steps().first() {
-                self.add(key);
-            }
+            self.add_path(path);
+        }
+    }
+
+    fn add_path(&mut self, path: &FieldPath) {
+        // The empty path is the record's own text, and a position leads nowhere
+        // in an object: neither looks into a member.
+        if let Some(Step::Key(key)) = path.steps().first() {
+            self.add(key);
         }
     }
 }

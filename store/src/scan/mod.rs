@@ -3,7 +3,7 @@
 //! `plan` picks the splits that may hold an answer (`prune`) and cuts the work
 //! into partitions; `run` drives one: `unit` says which documents are asked
 //! about, `evaluate` which may match and which must, `record` fetches what has
-//! to be asked, `batch` makes columns. `ordered` does the same in the order of
+//! to be asked, `batch` makes columns, with `lists` and `text_rows`. `ordered` does the same in the order of
 //! time, and `groups` counts without making rows. `full` answers the plain way,
 //! out of `materialise`.
 
@@ -16,6 +16,7 @@ mod event_time;
 mod fields;
 mod full;
 pub mod groups;
+mod lists;
 mod materialise;
 mod members;
 mod ordered;
@@ -25,6 +26,7 @@ mod prune;
 mod record;
 mod request;
 mod run;
+mod text_rows;
 mod unit;
 
 pub use error::ScanError;

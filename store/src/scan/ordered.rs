@@ -1,8 +1,8 @@
 //! Rows in the order of time: a merge of splits that opens each no sooner than
 //! its newest (or oldest) event is due, and stops when there are enough rows.
 //!
-//! A split is asked from the due end in windows that double, so "the newest
-//! 100" touches a corner of one split.
+//! A split is asked from the due end in windows that grow, so "the newest 100"
+//! touches a corner of one split.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -276,6 +276,15 @@ impl Source<'_> {
     }
 }
 
+/// Documents for a window that should hold all that are wanted, after one of
+/// `window_docs` had `n_found`: where documents are not in order of time each
+/// window looks through the times of all, so there should be few.
+fn large_enough(window_docs: u64, n_found: usize, n_wanted: usize) -> u64 {
+    let for_each = window_docs / (n_found as u64 + 1) + 1;
+    let enough = for_each.saturating_mul(n_wanted as u64).saturating_mul(2);
+    enough.max(window_docs.saturating_mul(2))
+}
+
 /// The rows of a split in order.
 struct SplitRows<'s> {
     unit: &'s SplitUnit,
@@ -364,7 +373,6 @@ impl<'s> SplitRows<'s> {
             Left::Documents(left) => self.window_of_documents(left),
             Left::Times(left) => self.window_of_times(left),
         };
-        self.window_docs = self.window_docs.saturating_mul(2);
         let time = time.and(&request.time);
         let visible = self
             .unit
@@ -377,6 +385,10 @@ impl<'s> SplitRows<'s> {
         let mut candidates: Vec<u32> = bounds.may.iter().collect();
         let n_wanted = request.limit.unwrap_or(usize::MAX);
         self.unit.expect_rows(candidates.len().min(n_wanted));
+        self.window_docs = match self.unit.entry.sorted {
+            true => self.window_docs.saturating_mul(2),
+            false => large_enough(self.window_docs, candidates.len(), n_wanted),
+        };
         if !self.unit.entry.sorted {
             candidates = self.in_order_of_time(candidates)?;
         }

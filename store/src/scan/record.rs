@@ -217,7 +217,7 @@ pub(crate) fn asks_for_source(request: &ScanRequest) -> bool {
         | ColumnSource::Boolean(field)
         | ColumnSource::Timestamp(field) => *field == Field::Source,
         ColumnSource::Matches(predicate) => in_predicate(predicate),
-        ColumnSource::Lake(_) => false,
+        ColumnSource::Scalar { .. } | ColumnSource::Lake(_) => false,
     };
     in_predicate(&request.predicate) || request.columns.iter().any(|c| in_column(&c.source))
 }

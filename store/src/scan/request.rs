@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUni
 
 use super::predicate::{Field, Predicate};
 use crate::fields;
+use crate::path::FieldPath;
 
 /// The number of a store in keys and catalogue entries.
 #[derive(
@@ -128,6 +129,11 @@ pub enum ColumnSource {
     /// ISO 8601 text as a time; anything else is null. [`Field::Time`] and
     /// [`Field::IngestionTime`] are times as they are.
     Timestamp(Field),
+    /// The scalar at a path of keys as text, null for a container, as JSON
+    /// functions reach it: where the value at the first `base` steps is a text,
+    /// that text is JSON, and the rest of the path leads into it. With 0 there
+    /// is no such text.
+    Scalar { path: FieldPath, base: usize },
     /// Whether the event matches; never null.
     Matches(Box<Predicate>),
     /// A top-level column of [`fields::lake_schema`], by its index there.
@@ -139,7 +145,7 @@ impl ScanColumn {
     /// without a zone and mean UTC.
     pub fn arrow_field(&self) -> ArrowField {
         let (data_type, nullable) = match &self.source {
-            ColumnSource::Text(_) => (DataType::Utf8View, true),
+            ColumnSource::Text(_) | ColumnSource::Scalar { .. } => (DataType::Utf8View, true),
             ColumnSource::Boolean(_) => (DataType::Boolean, true),
             ColumnSource::Timestamp(_) => (DataType::Timestamp(TimeUnit::Millisecond, None), true),
             ColumnSource::Matches(_) => (DataType::Boolean, false),

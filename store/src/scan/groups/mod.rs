@@ -21,10 +21,10 @@ pub use table::GroupTable;
 pub(crate) use vocabulary::Vocabularies;
 use vocabulary::{Reads, Vocabulary};
 
-use super::event_time::is_event_time;
 use super::predicate::Field;
 use super::request::{ColumnSource, ScanColumn, StoreId};
 use super::run::ScanPartition;
+use crate::fields::{self, Kept};
 
 const TIME: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 
@@ -169,16 +169,17 @@ fn reads(source: &ColumnSource) -> Option<Reads> {
     let (field, reads) = match source {
         ColumnSource::Text(field) => (field, Reads::Text),
         ColumnSource::Boolean(field) => (field, Reads::Boolean),
-        ColumnSource::Timestamp(_) | ColumnSource::Matches(_) | ColumnSource::Lake(_) => {
-            return None;
-        }
+        ColumnSource::Timestamp(_)
+        | ColumnSource::Scalar { .. }
+        | ColumnSource::Matches(_)
+        | ColumnSource::Lake(_) => return None,
     };
     let is_column = match field {
         Field::Account => true,
         Field::Path { path, .. } => {
             !path.is_root()
                 && path.steps_before_position() == path.steps().len()
-                && !is_event_time(path)
+                && fields::known(&path.to_string()).is_none_or(|f| f.kept == Kept::Column)
         }
         Field::Time | Field::IngestionTime | Field::Source | Field::Import => false,
     };

@@ -35,28 +35,44 @@ pub struct GroupTable {
 
 /// Numbers for what the keys begin with, in the order in which they are met.
 enum Part {
-    /// By the first number: they are few and begin at 0.
-    First { numbers: Vec<u32>, n: u32 },
-    /// By the number of the part before, and the next number.
-    Longer(HashMap<u64, u32, FxBuildHasher>),
+    /// The first number of several stands for itself.
+    Begun,
+    /// By the only number: they are few and begin at 0.
+    Only { numbers: Vec<u32>, n: u32 },
+    /// By the number of the part before, and the next number, as long as there
+    /// are few: `width` places for each part before.
+    Few {
+        numbers: Vec<u32>,
+        width: usize,
+        n: u32,
+    },
+    /// As before, whatever there is.
+    Many(HashMap<u64, u32, FxBuildHasher>),
 }
 
 impl Part {
-    fn new(n_before: usize) -> Self {
-        match n_before {
-            0 => Self::First {
+    fn new(n_before: usize, n_keys: usize) -> Self {
+        match (n_before, n_keys) {
+            (0, 1) => Self::Only {
                 numbers: Vec::new(),
                 n: 0,
             },
-            _ => Self::Longer(HashMap::default()),
+            (0, _) => Self::Begun,
+            _ => Self::Few {
+                numbers: Vec::new(),
+                width: 0,
+                n: 0,
+            },
         }
     }
 
     /// Replaces the number of the part before, for each row, by that of this
     /// one; shows the rows that have a new one.
     fn number(&mut self, before: &mut [u32], next: &[u32], mut on_new: impl FnMut(usize)) {
+        self.make_room(before, next);
         match self {
-            Self::First { numbers, n } => {
+            Self::Begun => before.copy_from_slice(next),
+            Self::Only { numbers, n } => {
                 let n_wanted = next.iter().max().map_or(0, |max| *max as usize + 1);
                 if numbers.len() < n_wanted {
                     numbers.resize(n_wanted, UNSEEN);
@@ -73,10 +89,24 @@ impl Part {
                     *part = *number;
                 }
             }
-            Self::Longer(numbers) => {
+            Self::Few { numbers, width, n } => {
+                for (row, (part, key)) in before.iter_mut().zip(next).enumerate() {
+                    let at = *part as usize * *width + *key as usize;
+                    let Some(number) = numbers.get_mut(at) else {
+                        continue;
+                    };
+                    if *number == UNSEEN {
+                        *number = *n;
+                        *n += 1;
+                        on_new(row);
+                    }
+                    *part = *number;
+                }
+            }
+            Self::Many(numbers) => {
                 for (row, (part, key)) in before.iter_mut().zip(next).enumerate() {
                     let n = numbers.len() as u32;
-                    let pair = u64::from(*part) << 32 | u64::from(*key);
+                    let pair = pair_of(*part as usize, *key as usize);
                     *part = *numbers.entry(pair).or_insert(n);
                     if *part == n {
                         on_new(row);
@@ -86,13 +116,50 @@ impl Part {
         }
     }
 
+    /// Makes room for what comes, or puts all into a hash table once it would
+    /// take too much.
+    fn make_room(&mut self, before: &[u32], next: &[u32]) {
+        let Self::Few { numbers, width, .. } = self else {
+            return;
+        };
+        let n_of = |numbers: &[u32]| numbers.iter().max().map_or(0, |max| *max as usize + 1);
+        let n_parts = n_of(before).max(numbers.len() / (*width).max(1));
+        let n_keys = n_of(next).next_power_of_two().max(*width);
+        if n_parts.saturating_mul(n_keys) > FEW_MAX {
+            let known = numbers.iter().enumerate().filter(|(_, n)| **n != UNSEEN);
+            let known = known.map(|(at, number)| (pair_of(at / *width, at % *width), *number));
+            *self = Self::Many(known.collect());
+            return;
+        }
+        if n_keys > *width {
+            let mut wider = vec![UNSEEN; n_parts * n_keys];
+            let parts = numbers.chunks_exact((*width).max(1));
+            for (keys, wider) in parts.zip(wider.chunks_exact_mut(n_keys)) {
+                wider
+                    .iter_mut()
+                    .zip(keys)
+                    .for_each(|(to, from)| *to = *from);
+            }
+            (*numbers, *width) = (wider, n_keys);
+        }
+        numbers.resize(n_parts * *width, UNSEEN);
+    }
+
     fn bytes(&self) -> usize {
         match self {
-            Self::First { numbers, .. } => numbers.capacity() * 4,
-            Self::Longer(numbers) => numbers.capacity() * HASHED_BYTES,
+            Self::Begun => 0,
+            Self::Only { numbers, .. } | Self::Few { numbers, .. } => numbers.capacity() * 4,
+            Self::Many(numbers) => numbers.capacity() * HASHED_BYTES,
         }
     }
 }
+
+fn pair_of(part: usize, key: usize) -> u64 {
+    (part as u64) << 32 | key as u64
+}
+
+/// So many pairs may have a place of their own in rows.
+const FEW_MAX: usize = if cfg!(test) { 1 << 8 } else { 1 << 18 };
 
 const UNSEEN: u32 = u32::MAX;
 /// Of a pair in a hash table.
@@ -154,7 +221,7 @@ impl GroupTable {
             keys: Vec::new(),
             n_groups: 0,
             times: Times::default(),
-            parts: (0..n_keys).map(Part::new).collect(),
+            parts: (0..n_keys).map(|k| Part::new(k, n_keys)).collect(),
             states: grouping.aggregates.iter().map(State::new).collect(),
         };
         if n_keys == 0 {
