@@ -11,7 +11,7 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, Result};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::logical_plan::TableScanBuilder;
-use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder, SortExpr};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr};
 use tarn_store::{ScanColumn, TimeOrder};
 
 use crate::columns::event_time;
@@ -35,15 +35,20 @@ pub fn run(plan: LogicalPlan, order: TimeOrder) -> Result<LogicalPlan> {
 /// The plan with a sort right above its scan, or above a filter that asks other queries:
 /// it becomes a join, which keeps no order. None where there is no place for a sort.
 fn sorted(plan: &LogicalPlan, order: TimeOrder) -> Result<Option<LogicalPlan>> {
+    let is_place = match plan {
+        LogicalPlan::Filter(filter) => has_subquery(&filter.predicate),
+        plan => matches!(plan, LogicalPlan::TableScan(_)),
+    };
+    if is_place {
+        let Some((timed, time)) = with_time(plan)? else {
+            return Ok(None);
+        };
+        let oldest_first = order == TimeOrder::OldestFirst;
+        let by_time = SortExpr::new(Expr::Column(time), oldest_first, false);
+        let sorted = LogicalPlanBuilder::from(timed).sort([by_time])?;
+        return sorted.build().map(Some);
+    }
     match plan {
-        LogicalPlan::Filter(filter) if has_subquery(&filter.predicate) => {
-            let Some(LogicalPlan::Sort(sort)) = sorted(&filter.input, order)? else {
-                return Ok(None);
-            };
-            let filtered = Filter::try_new(filter.predicate.clone(), sort.input)?;
-            let filtered = LogicalPlanBuilder::from(LogicalPlan::Filter(filtered));
-            filtered.sort(sort.expr)?.build().map(Some)
-        }
         LogicalPlan::Projection(_)
         | LogicalPlan::Filter(_)
         | LogicalPlan::Limit(_)
@@ -58,22 +63,43 @@ fn sorted(plan: &LogicalPlan, order: TimeOrder) -> Result<Option<LogicalPlan>> {
                 None => Ok(None),
             }
         }
+        _ => Ok(None),
+    }
+}
+
+/// The plan with the times of its events among its columns, and which column that is.
+/// None where its rows are not those of a table of events.
+fn with_time(plan: &LogicalPlan) -> Result<Option<(LogicalPlan, Column)>> {
+    match plan {
+        LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) => {
+            let [input] = plan.inputs()[..] else {
+                return Ok(None);
+            };
+            let Some((input, time)) = with_time(input)? else {
+                return Ok(None);
+            };
+            let timed = plan.with_new_exprs(plan.expressions(), vec![input])?;
+            let time = match plan {
+                LogicalPlan::SubqueryAlias(named) => {
+                    Column::new(Some(named.alias.clone()), time.name)
+                }
+                _ => time,
+            };
+            Ok(Some((timed, time)))
+        }
         LogicalPlan::TableScan(scan) => {
             let provider = source_as_provider(&scan.source)?;
             let Some(table) = provider.downcast_ref::<EventTable>() else {
                 return Ok(None);
             };
-            let (table, time) = with_time(table);
+            let (table, time) = table_with_time(table);
             let time = Column::new(Some(scan.table_name.clone()), time);
             let scan =
                 TableScanBuilder::new(scan.table_name.clone(), provider_as_source(Arc::new(table)))
                     .with_filters(scan.filters.clone())
                     .with_fetch(scan.fetch)
                     .build()?;
-            let oldest_first = order == TimeOrder::OldestFirst;
-            let by_time = SortExpr::new(Expr::Column(time), oldest_first, false);
-            let sorted = LogicalPlanBuilder::from(LogicalPlan::TableScan(scan)).sort([by_time])?;
-            sorted.build().map(Some)
+            Ok(Some((LogicalPlan::TableScan(scan), time)))
         }
         _ => Ok(None),
     }
@@ -93,7 +119,7 @@ fn has_subquery(expr: &Expr) -> bool {
 }
 
 /// The table with a column of event times, and its name.
-fn with_time(table: &EventTable) -> (EventTable, String) {
+fn table_with_time(table: &EventTable) -> (EventTable, String) {
     let columns = table.columns();
     if let Some(time) = columns.time_column() {
         return (table.clone(), time.to_owned());
