@@ -7,11 +7,16 @@
 
 use std::borrow::Cow;
 
+use hashbrown::HashMap;
 use jiter::{Jiter, Peek};
 
 /// How deep a record may nest. CloudTrail's own limit of 1 MB and 100 kB
 /// parameters stays far below; the bound keeps recursion off the stack's end.
 pub const DEPTH_MAX: usize = 128;
+
+/// Objects with more members are looked through for repeated keys by hash: each
+/// key is else compared with all that follow, which is quicker for a few.
+const COMPARED_MAX: usize = 32;
 
 /// A value and the slice of the record that holds it.
 #[derive(Debug, Clone)]
@@ -108,10 +113,17 @@ impl<'a> Json<'a> {
             Kind::Object(members) => members.as_slice(),
             _ => &[],
         };
-        members.iter().enumerate().filter_map(|(i, (key, value))| {
-            let is_repeated = members[i + 1..].iter().any(|(later, _)| later == key);
-            (!is_repeated).then_some((key.as_ref(), value))
-        })
+        let last_places: Option<HashMap<&str, usize>> = (members.len() > COMPARED_MAX)
+            .then(|| members.iter().map(|(key, _)| key.as_ref()).zip(0..).collect());
+        let is_repeated = move |i: usize, key: &str| match &last_places {
+            Some(last) => last.get(key) != Some(&i),
+            None => members[i + 1..].iter().any(|(later, _)| later == key),
+        };
+        members
+            .iter()
+            .enumerate()
+            .filter(move |(i, (key, _))| !is_repeated(*i, key))
+            .map(|(_, (key, value))| (key.as_ref(), value))
     }
 
     pub fn is_null(&self) -> bool {
@@ -238,6 +250,18 @@ mod tests {
             members[0].1.get("big").and_then(Json::text),
             Some("123456789012345678901234567890")
         );
+    }
+
+    #[test]
+    fn of_repeated_keys_the_last_counts_however_many_there_are() {
+        for n in [3, COMPARED_MAX, COMPARED_MAX + 1, 200] {
+            let members: Vec<String> = (0..n).map(|i| format!("\"{}\":{i}", i % 7)).collect();
+            let object = format!("{{{}}}", members.join(","));
+            let json = Json::parse(object.as_bytes()).expect("valid");
+            let found: Vec<&str> = json.members().map(|(_, value)| value.raw).collect();
+            let last: Vec<String> = (n.saturating_sub(7)..n).map(|i| i.to_string()).collect();
+            assert_eq!(found, last);
+        }
     }
 
     #[test]
