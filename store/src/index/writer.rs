@@ -116,6 +116,12 @@ impl SplitBuilder {
         self.n_docs
     }
 
+    /// About the bytes of memory that the documents so far take.
+    pub fn memory_bytes(&self) -> usize {
+        let ids = self.values.ids.len() * size_of::<u64>();
+        self.text.mem_usage() + self.values.columns.mem_usage() + ids
+    }
+
     /// Appends an event as the next document.
     pub fn add(&mut self, document: &Document<'_>) -> Result<(), BuildError> {
         let doc = self.n_docs;
