@@ -44,6 +44,13 @@ impl WriteOptions {
         (self.memory_bytes / self.threads.max(1) / 4).max(BYTES_MIN)
     }
 
+    /// Bytes of memory at which an index that is being built takes no more events,
+    /// and those left over become a batch of their own. Logs stay below: only words
+    /// that occur nowhere else make an index so much larger than its records.
+    pub fn index_bytes_max(&self) -> usize {
+        self.batch_bytes() * 2
+    }
+
     /// Bytes of splits that are merged at a time, and of records that are made
     /// into a split anew: the memory of either is a little more than that.
     pub fn split_bytes(&self) -> usize {

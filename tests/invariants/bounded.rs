@@ -113,6 +113,33 @@ fn records_of_a_megabyte() {
     assert_eq!(snapshot.event_count(home::default_store(&snapshot)), 40);
 }
 
+/// Every word a term of its own: the index of such records is many times as large as
+/// they are.
+#[test]
+fn words_that_occur_once() {
+    const RECORDS: u64 = 40;
+    let home = Home::new();
+    fs::create_dir_all(home.logs()).expect("a folder");
+    let mut records = Records::new(86);
+    let mut out = gzip_writer(&home.logs().join("words.json.gz"));
+    let mut n_words = 0_u32;
+    for _ in 0..RECORDS {
+        let mut record = records.next(0);
+        record.truncate(record.len() - "\"}}".len());
+        while record.len() < 1 << 20 {
+            record.push_str(&format!("w{n_words:x} "));
+            n_words += 1;
+        }
+        out.write_all(format!("{record}\"}}}}\n").as_bytes())
+            .expect("written");
+    }
+    out.finish().expect("written");
+    within_bounds(&home);
+    let snapshot = home.snapshot();
+    let stored = snapshot.event_count(home::default_store(&snapshot));
+    assert_eq!(stored, RECORDS);
+}
+
 #[test]
 fn many_tiny_files() {
     const FILES: usize = 20_000;

@@ -2,6 +2,7 @@
 //! rid of repetitions among themselves.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::catalog::{FileEntry, RecordSums, RejectEntry};
 use crate::content;
@@ -47,7 +48,8 @@ pub enum Other {
 /// Records collected for one commit.
 #[derive(Debug, Default)]
 pub struct Batch {
-    bytes: Vec<u8>,
+    /// Shared with what is cut off.
+    bytes: Arc<Vec<u8>>,
     pub events: Vec<Arrived>,
     pub conflicts: Vec<Conflict>,
     pub files: Vec<FinishedFile>,
@@ -75,7 +77,7 @@ impl Batch {
         record: &[u8],
     ) {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(record);
+        Arc::make_mut(&mut self.bytes).extend_from_slice(record);
         self.events.push(Arrived {
             header,
             account,
@@ -150,6 +152,33 @@ impl Batch {
         }
         self.events = kept;
         self.conflicts = conflicts;
+    }
+
+    /// Takes the events from the `n`th on into a batch of their own, with the files,
+    /// which are done when the last event is. What was counted stays here.
+    ///
+    /// Conflicts with what is or will be published before them are left out: they are
+    /// found when the events are compared with that.
+    pub fn cut(&mut self, n: usize) -> Self {
+        let events = self.events.split_off(n);
+        let (kept, moved): (Vec<Conflict>, Vec<Conflict>) = std::mem::take(&mut self.conflicts)
+            .into_iter()
+            .partition(|c| c.event < n);
+        self.conflicts = kept;
+        let conflicts = moved.into_iter().filter_map(|c| match c.other {
+            Other::Here(other) => Some(Conflict {
+                event: c.event - n,
+                other: Other::Here(other.checked_sub(n)?),
+            }),
+            Other::Published(..) => None,
+        });
+        Self {
+            bytes: Arc::clone(&self.bytes),
+            events,
+            conflicts: conflicts.collect(),
+            files: std::mem::take(&mut self.files),
+            ..Self::default()
+        }
     }
 
     /// Notes conflicts, one an event: that with a published event where there
@@ -231,6 +260,27 @@ mod tests {
         batch.add_conflicts(vec![Conflict { event: 1, other }]);
         batch.drop_duplicates(&[0]);
         assert_eq!(batch.conflicts, [Conflict { event: 0, other }]);
+    }
+
+    #[test]
+    fn what_is_cut_off_keeps_its_records_and_its_own_conflicts() {
+        let at = |second: u32, x: u32| {
+            format!(r#"{{"eventTime":"2024-01-01T00:00:0{second}Z","eventID":"a","x":{x}}}"#)
+        };
+        let records = [at(0, 1), at(1, 1), at(1, 2), at(2, 1), at(2, 2)];
+        let records: Vec<&str> = records.iter().map(String::as_str).collect();
+        let mut whole = batch(&records);
+        whole.put_in_order();
+        let rest = whole.cut(2);
+        let texts = |b: &Batch| -> Vec<String> {
+            let text = |e| String::from_utf8_lossy(b.record(e)).into_owned();
+            b.events.iter().map(text).collect()
+        };
+        assert_eq!(texts(&whole), records[..2]);
+        assert_eq!(texts(&rest), records[2..]);
+        assert_eq!(whole.conflicts, []);
+        let other = Other::Here(1);
+        assert_eq!(rest.conflicts, [Conflict { event: 2, other }]);
     }
 
     #[test]

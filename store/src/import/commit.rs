@@ -5,6 +5,9 @@
 //! split, files, rejects, conflicts; intent gone ─ one synced write
 //! ```
 //!
+//! The index is built in memory before anything is written, because how much fits
+//! into memory tells where a batch is cut.
+//!
 //! A crash before the last write leaves an intent, and recovery undoes the
 //! whole batch; after it the batch is there whole.
 
@@ -36,6 +39,10 @@ pub struct Target {
     pub is_seal: bool,
 }
 
+/// An index is asked how large it is after so many bytes of records: the answer costs
+/// a look at each of its columns.
+const LOOK_BYTES: usize = 256 << 10;
+
 /// Files that records came from and that are named in `sources` for the first
 /// time.
 pub type NewSources = Vec<(u64, SourceEntry)>;
@@ -43,44 +50,63 @@ pub type NewSources = Vec<(u64, SourceEntry)>;
 /// Commits a batch. When it returns, the batch's events survive any crash and
 /// every new snapshot shows them; its files are done.
 ///
-/// `also` joins the publishing write: what must become true with the batch.
+/// A batch whose index grows too large is cut: its first events are published, then
+/// the others. Each part is visible whole or not at all, and the files are done with
+/// the last.
+///
+/// `also` joins the last publishing write: what must become true with the batch.
 /// Returns the sums of the batch's records.
 pub fn commit(
     core: &Core,
     target: Target,
     mut batch: Batch,
-    sources: NewSources,
-    also: Changes,
+    mut sources: NewSources,
+    mut also: Changes,
 ) -> Result<RecordSums, ImportError> {
     batch.put_in_order();
-    let mark = core.catalogue.lock().mark();
-    let committed = commit_marked(core, target, &mut batch, sources, also, mark);
-    core.catalogue.lock().release(mark);
-    committed
+    let mut sums = RecordSums::default();
+    loop {
+        let mark = core.catalogue.lock().mark();
+        let committed = commit_marked(core, target, &mut batch, &mut sources, &mut also, mark);
+        core.catalogue.lock().release(mark);
+        let rest = committed?;
+        sums.add(&batch.sums);
+        match rest {
+            Some(rest) => batch = rest,
+            None => return Ok(sums),
+        }
+    }
 }
 
+/// Commits the batch or its first events; returns the others.
 fn commit_marked(
     core: &Core,
     target: Target,
     batch: &mut Batch,
-    sources: NewSources,
-    also: Changes,
+    sources: &mut NewSources,
+    also: &mut Changes,
     mark: Mark,
-) -> Result<RecordSums, ImportError> {
+) -> Result<Option<Batch>, ImportError> {
     let db = &core.db;
     drop_published(core, target.store, batch)?;
-    let Some(time) = time_of(batch) else {
-        let mut changes = also;
-        name_sources(&mut changes, sources);
+    if batch.events.is_empty() {
+        let mut changes = std::mem::take(also);
+        name_sources(&mut changes, std::mem::take(sources));
         finish_files(&mut changes, batch, core, target.import)?;
         core.write(changes)?;
-        return Ok(batch.sums);
-    };
+        return Ok(None);
+    }
 
     let number = core.numbers.next(db)?;
     let split = core.numbers.next(db)?;
+    let split_path = core.directory.splits().join(SplitEntry::file_name(split));
+    let (index, n_indexed) = index_events(core, target, &split_path, number, batch)?;
+    let rest = (n_indexed < batch.events.len()).then(|| batch.cut(n_indexed));
+    let Some(time) = time_of(batch) else {
+        return Ok(rest);
+    };
     let mut intent = Changes::default();
-    name_sources(&mut intent, sources);
+    name_sources(&mut intent, std::mem::take(sources));
     intent.put_entry(
         Column::Intents,
         number.to_be_bytes(),
@@ -97,14 +123,18 @@ fn commit_marked(
     let staged = core.directory.tmp().join(format!("{number:016x}.sst"));
     write_events(&staged, target.store, number, batch)?;
     core.step("events staged");
-    let split_path = core.directory.splits().join(SplitEntry::file_name(split));
-    let built = build_split(core, &split_path, number, batch)?;
+    let built = index.finish()?;
     core.step("split written");
     db.ingest(&staged)?;
     // A link keeps the file's second name; RocksDB removes it when it can.
     let _ = fs::remove_file(&staged);
     core.step("events ingested");
-    publish(core, target, batch, number, split, built, also, mark)
+    let also = match rest {
+        Some(_) => Changes::default(),
+        None => std::mem::take(also),
+    };
+    publish(core, target, batch, number, split, built, also, mark)?;
+    Ok(rest)
 }
 
 /// Drops the events that are published already, and notes conflicts with those
@@ -156,15 +186,32 @@ fn write_events(
     Ok(())
 }
 
-fn build_split(
+/// Indexes the batch's events in memory, as many as may be indexed at once and at
+/// least one; returns how many. Nothing is written yet.
+fn index_events(
     core: &Core,
+    target: Target,
     path: &std::path::Path,
     number: u64,
     batch: &Batch,
-) -> Result<BuiltSplit, ImportError> {
+) -> Result<(SplitBuilder, usize), ImportError> {
+    // The tail goes as one, or its events would be there twice for a moment. It is
+    // small.
+    let memory_max = match target.is_seal {
+        true => usize::MAX,
+        false => core.options.index_bytes_max(),
+    };
     let mut builder = SplitBuilder::new(path, core.options.index_bytes())?;
+    let mut not_looked_at = 0;
     for (event, ordinal) in batch.events.iter().zip(0..) {
         let record = batch.record(event);
+        if not_looked_at >= LOOK_BYTES {
+            not_looked_at = 0;
+            if builder.memory_bytes() >= memory_max {
+                return Ok((builder, ordinal as usize));
+            }
+        }
+        not_looked_at += record.len();
         let json = Json::parse(record).map_err(|reason| ImportError::Unreadable {
             source_number: event.provenance.source,
             position: event.provenance.position,
@@ -180,7 +227,7 @@ fn build_split(
             json: &json,
         })?;
     }
-    Ok(builder.finish()?)
+    Ok((builder, batch.events.len()))
 }
 
 /// The serial step: whether each event is new is settled against what was
@@ -198,7 +245,7 @@ fn publish(
     built: BuiltSplit,
     also: Changes,
     mark: Mark,
-) -> Result<RecordSums, ImportError> {
+) -> Result<(), ImportError> {
     let _one_at_a_time = core.publishing.lock();
     let time = TimeRange {
         start_ms: built.time_min_ms,
@@ -257,7 +304,7 @@ fn publish(
     core.write(changes)?;
     core.step("published");
     core.catalogue.lock().add_new(entry);
-    Ok(batch.sums)
+    Ok(())
 }
 
 fn put_conflict(
