@@ -17,6 +17,10 @@ mod groups;
 /// step and at any time, power loss at every step.
 mod crash;
 
+/// Input and queries made to break things: each has an end in bounded time and
+/// memory, and a reason where it is not taken.
+mod hostile;
+
 /// What is older than its store keeps is gone, and nothing else is.
 mod retention;
 

@@ -102,7 +102,8 @@ pub struct RejectEntry {
     pub path: String,
     /// The record's place in the file, counted from 0; none for a whole file.
     pub position: Option<u32>,
-    /// Where in the unpacked file it begins.
+    /// Where in the unpacked file it, or the envelope or row around it, begins; none
+    /// for a whole file.
     pub byte_offset: Option<u64>,
     pub reason: String,
     /// Its first bytes, base64 is not needed: text as far as it is UTF-8, other

@@ -113,8 +113,13 @@ impl<'a> Json<'a> {
             Kind::Object(members) => members.as_slice(),
             _ => &[],
         };
-        let last_places: Option<HashMap<&str, usize>> = (members.len() > COMPARED_MAX)
-            .then(|| members.iter().map(|(key, _)| key.as_ref()).zip(0..).collect());
+        let last_places: Option<HashMap<&str, usize>> = (members.len() > COMPARED_MAX).then(|| {
+            members
+                .iter()
+                .map(|(key, _)| key.as_ref())
+                .zip(0..)
+                .collect()
+        });
         let is_repeated = move |i: usize, key: &str| match &last_places {
             Some(last) => last.get(key) != Some(&i),
             None => members[i + 1..].iter().any(|(later, _)| later == key),

@@ -87,6 +87,9 @@ pub enum Item<'a> {
         /// The ordinal of the item in its file, counted from 0 over records and
         /// rejects alike.
         position: u32,
+        /// Where it, or the envelope or row around it, begins in the uncompressed
+        /// file.
+        byte_offset: u64,
         /// The account that the record's envelope names, else the one of
         /// [`SourceHints`]: it stands where the record names none itself.
         account: Option<&'a str>,

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::Mutex;
+use rustix::fs::{Mode, OFlags};
 
 use super::batch::{Batch, FinishedFile};
 use super::commit::{self, NewSources, Target};
@@ -365,7 +367,7 @@ impl Run<'_> {
             rejects: 0,
             failed: None,
         };
-        let decoded = File::open(&file.path)
+        let decoded = open_file(&file.path)
             .map_err(|source| decode::DecodeError::Read { source })
             .and_then(|mut opened| {
                 let hints = SourceHints {
@@ -474,14 +476,15 @@ impl Reading<'_, '_> {
             Item::Record {
                 bytes,
                 position,
+                byte_offset,
                 account,
-            } => self.take_record(bytes, position, account),
+            } => self.take_record(bytes, position, byte_offset, account),
             Item::Reject {
                 bytes,
                 position,
                 byte_offset,
                 reason,
-            } => self.reject(bytes, position, Some(byte_offset), reason),
+            } => self.reject(bytes, position, byte_offset, reason),
         }
         if self.filling.batch.bytes() >= self.run.core.options.batch_bytes() {
             self.pass_on();
@@ -495,15 +498,24 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn take_record(&mut self, bytes: &[u8], position: u32, account: Option<&str>) {
+    fn take_record(
+        &mut self,
+        bytes: &[u8],
+        position: u32,
+        byte_offset: u64,
+        account: Option<&str>,
+    ) {
         self.filling.record_bytes += bytes.len() as u64;
         let json = match Json::parse(bytes) {
             Ok(json) => json,
-            Err(error) => return self.reject(bytes, position, None, format!("not JSON: {error}")),
+            Err(error) => {
+                let reason = format!("not JSON: {error}");
+                return self.reject(bytes, position, byte_offset, reason);
+            }
         };
         let header = match EventHeader::of(&json) {
             Ok(header) => header,
-            Err(error) => return self.reject(bytes, position, None, error.to_string()),
+            Err(error) => return self.reject(bytes, position, byte_offset, error.to_string()),
         };
         let sums = &mut self.filling.batch.sums;
         if !self.run.wants(&json) {
@@ -532,7 +544,7 @@ impl Reading<'_, '_> {
         self.filling.batch.push(header, account, provenance, bytes);
     }
 
-    fn reject(&mut self, bytes: &[u8], position: u32, byte_offset: Option<u64>, reason: String) {
+    fn reject(&mut self, bytes: &[u8], position: u32, byte_offset: u64, reason: String) {
         self.rejects += 1;
         self.filling.batch.sums.rejected += 1;
         let kept = bytes.get(..REJECT_BYTES_MAX).unwrap_or(bytes);
@@ -543,7 +555,7 @@ impl Reading<'_, '_> {
             store: self.run.target.store,
             path: self.path.to_owned(),
             position: Some(position),
-            byte_offset,
+            byte_offset: Some(byte_offset),
             reason,
             bytes: readable(kept),
             length: Some(bytes.len() as u64),
@@ -573,6 +585,19 @@ impl Run<'_> {
                     .map(std::borrow::Cow::Borrowed)
                     .collect()
             })
+    }
+}
+
+/// Opens what was found to be a file.
+///
+/// Something else may stand there by now, and to open a pipe for reading is to wait
+/// until somebody writes to it.
+fn open_file(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it was a file and is none any more")),
     }
 }
 

@@ -97,7 +97,7 @@ pub(super) fn open(object: Object<'_>, sink: &mut Sink<'_>) -> Step<FileKind> {
     let known = match Known::of(object.bytes) {
         Some(known) if object.nesting < NESTING_MAX => known,
         _ => {
-            sink.record(object.bytes, object.account)?;
+            sink.record(object.bytes, object.offset, object.account)?;
             return Ok(FileKind::Events);
         }
     };
@@ -142,7 +142,7 @@ pub(super) fn open(object: Object<'_>, sink: &mut Sink<'_>) -> Step<FileKind> {
         unescaped(message, object, sink)?;
         return Ok(FileKind::CloudWatchLogs);
     }
-    sink.record(object.bytes, object.account)?;
+    sink.record(object.bytes, object.offset, object.account)?;
     Ok(FileKind::Events)
 }
 
@@ -162,7 +162,7 @@ fn event_bridge(
         let reason = "an EventBridge event whose detail is not an object".to_owned();
         return sink.reject(envelope.bytes, envelope.offset, reason);
     }
-    sink.record(detail.bytes, detail.account)
+    sink.record(detail.bytes, detail.offset, detail.account)
 }
 
 /// Takes the event that a JSON string holds; `around` is the object that the

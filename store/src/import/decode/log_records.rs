@@ -89,7 +89,7 @@ impl Walk<'_, '_> {
 
     fn take_record(&mut self, len: usize) -> Step<Array> {
         let record = self.window.bytes().get(..len).unwrap_or_default();
-        self.sink.record(record, None)?;
+        self.sink.record(record, self.window.offset(), None)?;
         self.window.consume(len);
         Ok(Array::Open)
     }

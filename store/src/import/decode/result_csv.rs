@@ -112,7 +112,7 @@ fn take_row(walk: &mut Walk<'_, '_>, column: usize, len: usize) -> Step<()> {
     let event = field(row, column).unwrap_or_default();
     let event = event.trim_ascii();
     if event.starts_with(b"{") {
-        return walk.sink.record(event, None);
+        return walk.sink.record(event, walk.window.offset(), None);
     }
     let reason = "its eventJson is not an event".to_owned();
     walk.sink.reject(row, walk.window.offset(), reason)

@@ -54,12 +54,18 @@ impl<'w> Sink<'w> {
     }
 
     #[inline]
-    pub(super) fn record(&mut self, bytes: &[u8], account: Option<&str>) -> Step<()> {
+    pub(super) fn record(
+        &mut self,
+        bytes: &[u8],
+        byte_offset: u64,
+        account: Option<&str>,
+    ) -> Step<()> {
         let position = self.position()?;
         self.records += 1;
         let item = Item::Record {
             bytes,
             position,
+            byte_offset,
             account: account.or(self.account),
         };
         self.give(item)

@@ -51,6 +51,7 @@ fn run(reader: &mut dyn Read, limits: &DecodeLimits) -> Result<Found, DecodeErro
                 bytes,
                 position,
                 account,
+                ..
             } => {
                 records.push(text(bytes));
                 accounts.push(account.map(str::to_owned));

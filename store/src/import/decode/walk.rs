@@ -285,7 +285,7 @@ impl<'w, 'r> Walk<'w, 'r> {
             match self.judge(end, lines)? {
                 Judged::Whole(len) => {
                     let record = self.window.bytes().get(..len).unwrap_or_default();
-                    self.sink.record(record, None)?;
+                    self.sink.record(record, self.window.offset(), None)?;
                     self.window.consume(len);
                     return Ok(());
                 }

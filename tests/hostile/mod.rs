@@ -1,0 +1,4 @@
+//! What is made to break things, or looks like it.
+
+mod input;
+mod places;
