@@ -286,6 +286,19 @@ fn look(
     }
 }
 
+/// Whether a path is what an import from stdin kept, which goes when it ends.
+pub fn is_spooled(context: &Context, path: &Path) -> bool {
+    let folder = context.data.join(SPOOL_FOLDER);
+    let folder = folder
+        .canonicalize()
+        .or_else(|_| std::path::absolute(folder));
+    let parent = path.parent().map(|parent| parent.canonicalize());
+    matches!((folder, parent), (Ok(folder), Some(Ok(parent))) if folder == parent)
+}
+
+/// Where stdin is kept, in the data directory.
+const SPOOL_FOLDER: &str = "tmp";
+
 /// Stdin as a file: what it is can only be told by looking at it twice, and
 /// another process may have to read it.
 struct Spooled {
@@ -294,7 +307,7 @@ struct Spooled {
 
 impl Spooled {
     fn from_stdin(context: &Context) -> anyhow::Result<Self> {
-        let folder = context.data.join("tmp");
+        let folder = context.data.join(SPOOL_FOLDER);
         let name = format!("stdin-{}-{}", std::process::id(), context.now_ms());
         let path = std::path::absolute(folder.join(name))?;
         let spooled = Self { path };

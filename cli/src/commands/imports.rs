@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde_json::json;
 use tarn_store::catalog::{ImportEntry, RejectEntry};
@@ -196,9 +197,23 @@ fn retry(context: &Context, args: &ImportRetryArgs) -> anyhow::Result<Exit> {
         .collect();
     with_rejects.sort();
     with_rejects.dedup();
+    let mut paths = import.paths;
+    let is_there = |path: &String| !import::is_spooled(context, Path::new(path));
+    if !paths.iter().all(is_there) {
+        paths.retain(is_there);
+        with_rejects.retain(is_there);
+        let what = format!(
+            "what import {} read from stdin is not there to be read again; pipe it into `tarn import -` once more: what is stored already is not stored twice",
+            import.id
+        );
+        if paths.is_empty() {
+            return Err(exit::usage(what));
+        }
+        context.terminal.warn(&what);
+    }
     let session = context.session()?;
     let mut exit = Exit::Done;
-    let again = [(import.paths, false), (with_rejects, true)];
+    let again = [(paths, false), (with_rejects, true)];
     for (paths, force) in again.into_iter().filter(|(paths, _)| !paths.is_empty()) {
         let request = ImportRequest {
             store: store.clone(),
