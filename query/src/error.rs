@@ -197,6 +197,10 @@ impl Warning {
     }
 }
 
+/// So much of a line is shown on either side of a place.
+const CHARS_BEFORE_MAX: usize = 60;
+const CHARS_AFTER_MAX: usize = 100;
+
 /// A span as it is drawn: its first line, without what a terminal would act upon.
 struct Place {
     /// Counted from 1, as the column, which counts characters.
@@ -220,15 +224,30 @@ impl Place {
                 .map(|(_, cells)| cells)
                 .sum::<usize>()
         };
+        // Of a long line what is around the place.
+        let from = text[line_start..start]
+            .char_indices()
+            .rev()
+            .nth(CHARS_BEFORE_MAX - 1)
+            .map_or(line_start, |(at, _)| line_start + at);
+        let to = text[start..line_end]
+            .char_indices()
+            .nth(CHARS_AFTER_MAX)
+            .map_or(line_end, |(at, _)| start + at);
+        let (cut_before, cut_after) = (from > line_start, to < line_end);
+        let mut shown: String = text[from..to].chars().map(|c| drawn(c).0).collect();
+        if cut_before {
+            shown.insert(0, '…');
+        }
+        if cut_after {
+            shown.push('…');
+        }
         Self {
             line: before.matches('\n').count() + 1,
             column: text[line_start..start].chars().count() + 1,
-            shown: text[line_start..line_end]
-                .chars()
-                .map(|c| drawn(c).0)
-                .collect(),
-            cells_before: cells(&text[line_start..start]),
-            cells: cells(&text[start..end.min(line_end)]).max(1),
+            shown,
+            cells_before: cells(&text[from..start]) + usize::from(cut_before),
+            cells: cells(&text[start..end.clamp(start, to)]).max(1),
         }
     }
 }
@@ -609,6 +628,34 @@ mod tests {
         );
         let beyond = QueryError::new(Code::Syntax, "more was expected").at(Span::new(999, 1000));
         assert!(beyond.render(text).contains("line 3, column 12"));
+    }
+
+    #[test]
+    fn of_a_long_line_what_is_around_the_place_is_shown() {
+        let text = format!("select {} x {}", "é,".repeat(5_000), "b,".repeat(5_000));
+        let span = find_word(&text, "x").expect("there");
+        let shown = QueryError::new(Code::Syntax, "odd").at(span).render(&text);
+        let lines: Vec<&str> = shown.lines().collect();
+        let at = |line: &str, what: char| line.chars().position(|c| c == what);
+        assert_eq!(
+            at(lines[3], 'x').map(|n| n - 1),
+            at(lines[4], '^').map(|n| n - 1)
+        );
+        assert!(
+            lines[3].starts_with("1 | …") && lines[3].ends_with('…'),
+            "{shown}"
+        );
+        assert!(
+            lines.iter().all(|line| line.chars().count() < 180),
+            "{shown}"
+        );
+        let whole = QueryError::new(Code::Syntax, "odd").at(Span::new(0, text.len()));
+        assert!(
+            whole
+                .render(&text)
+                .lines()
+                .all(|line| line.chars().count() < 180)
+        );
     }
 
     #[test]

@@ -24,6 +24,7 @@ use datafusion::logical_expr::{
 };
 
 use super::json_type;
+use super::sized::check_bytes;
 
 /// What an argument is taken as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -507,9 +508,14 @@ impl Call<'_> {
         mut value: impl FnMut(usize) -> Result<Option<Cow<'s, str>>>,
     ) -> Result<ArrayRef> {
         let mut column = StringViewBuilder::with_capacity(self.rows);
+        let mut bytes = 0;
         for row in 0..self.rows {
             match value(row)? {
-                Some(text) => column.append_value(text),
+                Some(text) => {
+                    bytes += text.len() as u128;
+                    check_bytes(self.name, bytes)?;
+                    column.append_value(text);
+                }
                 None => column.append_null(),
             }
         }

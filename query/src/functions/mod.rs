@@ -15,6 +15,7 @@ pub(crate) mod json_path;
 pub(crate) mod json_type;
 pub(crate) mod map_array;
 mod regexp;
+mod sized;
 pub(crate) mod string;
 mod time_format;
 pub(crate) mod time_text;
@@ -57,6 +58,7 @@ static BY_NAME: LazyLock<HashMap<String, Arc<ScalarUDF>>> = LazyLock::new(|| {
         .flat_map(|family| family.iter())
         .flat_map(|function| [function.udf(), function.try_udf()])
         .chain(compare::functions())
+        .chain(sized::functions())
         .map(|udf| (udf.name().to_owned(), udf))
         .collect()
 });
@@ -88,6 +90,6 @@ mod tests {
     #[test]
     fn names_are_unique() {
         let listed: usize = FAMILIES.iter().map(|family| family.len()).sum();
-        assert_eq!(scalar().count(), listed * 2 + 2);
+        assert_eq!(scalar().count(), listed * 2 + 2 + sized::functions().len());
     }
 }

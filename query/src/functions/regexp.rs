@@ -13,6 +13,7 @@ use datafusion::common::Result;
 use regex::{Captures, Regex};
 
 use super::call::{Call, Function, Kind, Returns, Texts};
+use super::sized::{RESULT_BYTES_MAX, check_bytes};
 
 use Kind::{Integer, Text};
 
@@ -175,9 +176,18 @@ fn regexp_replace(call: &Call) -> Result<ArrayRef> {
         };
         match Replacement::parse(with, regex) {
             Ok(replacement) => {
-                Ok(Some(regex.replace_all(text, |found: &Captures| {
-                    replacement.text(found)
-                })))
+                // What is over the bound is not put together, and refused with the whole.
+                let mut bytes = text.len();
+                let replaced = regex.replace_all(text, |found: &Captures| {
+                    let with = replacement.text(found);
+                    bytes = bytes.saturating_add(with.len());
+                    match bytes <= RESULT_BYTES_MAX {
+                        true => with,
+                        false => String::new(),
+                    }
+                });
+                check_bytes(call.name, bytes as u128)?;
+                Ok(Some(replaced))
             }
             Err(reason) => call.fail(|| reason),
         }

@@ -15,6 +15,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 
 use super::call::{Call, Function, Kind, Returns};
+use super::sized::check_bytes;
 
 use Kind::{Any, Integer, Text};
 
@@ -86,7 +87,10 @@ fn concat(call: &Call) -> Result<ArrayRef> {
         let mut whole = String::new();
         for text in &texts {
             match text.get(row) {
-                Some(part) => whole.push_str(part),
+                Some(part) => {
+                    check_bytes(call.name, (whole.len() + part.len()) as u128)?;
+                    whole.push_str(part);
+                }
                 None => return Ok(None),
             }
         }
@@ -224,6 +228,10 @@ fn replace(call: &Call) -> Result<ArrayRef> {
         };
         if !search.is_empty() && !text.contains(search) {
             return Ok(Some(Cow::Borrowed(text)));
+        }
+        if with.len() > search.len() {
+            let more = text.matches(search).count() as u128 * (with.len() - search.len()) as u128;
+            check_bytes(call.name, text.len() as u128 + more)?;
         }
         Ok(Some(Cow::Owned(text.replace(search, with))))
     })

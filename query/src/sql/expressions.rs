@@ -47,6 +47,17 @@ fn call(name: &str, args: Vec<Expr>) -> Result<Expr> {
     }
 }
 
+/// `a || b || c` is one call, so that a long chain is no deep tree.
+fn concat(left: Expr, right: Expr) -> Result<Expr> {
+    match left {
+        Expr::ScalarFunction(mut chain) if chain.name() == "concat" => {
+            chain.args.push(right);
+            Ok(Expr::ScalarFunction(chain))
+        }
+        left => call("concat", vec![left, right]),
+    }
+}
+
 impl ExprPlanner for Expressions {
     fn plan_binary_op(
         &self,
@@ -64,6 +75,10 @@ impl ExprPlanner for Expressions {
             BinaryOperator::Gt => Operator::Gt,
             BinaryOperator::GtEq => Operator::GtEq,
             BinaryOperator::Multiply => return times_interval(expr, schema),
+            // The function counts what it makes; chains of the operator grow without end.
+            BinaryOperator::StringConcat => {
+                return concat(expr.left, expr.right).map(PlannerResult::Planned);
+            }
             _ => return Ok(PlannerResult::Original(expr)),
         };
         let (left, right) = comparable(expr.left, expr.right, schema)?;

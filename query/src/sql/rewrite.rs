@@ -41,9 +41,14 @@ pub(super) struct Rewriter<'a> {
     /// For each query that is being visited: how many CTEs were in scope outside, and
     /// its own WITH, which is visited already.
     withs: Vec<(usize, Option<With>)>,
+    /// Tables so far, those of a CTE for each time that it is named.
+    n_tables: usize,
 }
 
 type Step = ControlFlow<Box<QueryError>>;
+
+/// How many tables a query may read.
+const TABLES_MAX: usize = 1000;
 
 impl<'a> Rewriter<'a> {
     pub fn new(
@@ -60,6 +65,7 @@ impl<'a> Rewriter<'a> {
             used_parameters: HashSet::new(),
             scopes: Scopes::default(),
             withs: Vec::new(),
+            n_tables: 0,
         }
     }
 
@@ -142,6 +148,19 @@ impl<'a> Rewriter<'a> {
         Ok(())
     }
 
+    /// Counts tables as the plan will have them: a CTE is planned where it is named, so
+    /// that a few that name each other twice would make a plan without end.
+    fn count_tables(&mut self, n: usize, place: TokenSpan) -> Result<(), Box<QueryError>> {
+        self.n_tables = self.n_tables.saturating_add(n);
+        if self.n_tables <= TABLES_MAX {
+            return Ok(());
+        }
+        let reason = format!(
+            "the query reads more than {TABLES_MAX} tables here, counting those of WITH for each time that it is named"
+        );
+        Err(self.syntax(place, reason))
+    }
+
     fn name_relation(&mut self, factor: &mut TableFactor) -> Result<(), Box<QueryError>> {
         match factor {
             TableFactor::Table { name, alias, .. } => {
@@ -149,7 +168,12 @@ impl<'a> Rewriter<'a> {
                 let parts = words(name);
                 let text = parts.join(".");
                 let own_name = parts.last().map_or_else(String::new, |w| w.to_lowercase());
-                if parts.len() == 1 && self.scopes.is_cte(&text) {
+                let cte = match parts.len() {
+                    1 => self.scopes.cte_tables(&text),
+                    _ => None,
+                };
+                self.count_tables(cte.unwrap_or(1), place)?;
+                if cte.is_some() {
                     lower_object(name);
                 } else {
                     let text = match text.strip_prefix("{{") {
@@ -539,15 +563,14 @@ impl<'a> Rewriter<'a> {
                 let name = cte.alias.name.value.clone();
                 lower_alias(&mut cte.alias);
                 if with.recursive {
-                    self.scopes.add_cte(&name);
+                    self.scopes.add_cte(&name, 1);
                 }
+                let before = self.n_tables;
                 // A CTE's query sees those before it, and a store of its own name.
                 if let ControlFlow::Break(error) = cte.query.visit(self) {
                     return Err(error);
                 }
-                if !with.recursive {
-                    self.scopes.add_cte(&name);
-                }
+                self.scopes.add_cte(&name, self.n_tables - before);
             }
         }
         self.withs.push((outside, with));

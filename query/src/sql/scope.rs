@@ -20,7 +20,8 @@ struct Relation {
 #[derive(Debug, Default)]
 pub(super) struct Scopes {
     relations: Vec<Vec<Relation>>,
-    ctes: Vec<String>,
+    /// With how many tables each of them stands for.
+    ctes: Vec<(String, usize)>,
     lambdas: Vec<Vec<String>>,
 }
 
@@ -43,8 +44,8 @@ impl Scopes {
         self.relations.pop();
     }
 
-    pub fn add_cte(&mut self, name: &str) {
-        self.ctes.push(name.to_lowercase());
+    pub fn add_cte(&mut self, name: &str, n_tables: usize) {
+        self.ctes.push((name.to_lowercase(), n_tables));
     }
 
     /// How many CTEs are in scope, to return to with [`Scopes::forget_ctes`].
@@ -56,9 +57,11 @@ impl Scopes {
         self.ctes.truncate(kept);
     }
 
-    pub fn is_cte(&self, name: &str) -> bool {
+    /// How many tables the CTE of this name stands for, if there is one.
+    pub fn cte_tables(&self, name: &str) -> Option<usize> {
         let lower = name.to_lowercase();
-        self.ctes.contains(&lower)
+        let nearest = self.ctes.iter().rev().find(|(known, _)| *known == lower);
+        nearest.map(|(_, n_tables)| *n_tables)
     }
 
     pub fn enter_lambda<'n>(&mut self, parameters: impl IntoIterator<Item = &'n Ident>) {
