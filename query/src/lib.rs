@@ -37,7 +37,6 @@ mod language;
 mod leaf_pass;
 mod leaves;
 mod memory;
-mod nested_loops;
 mod planned;
 mod pushdown;
 mod request;

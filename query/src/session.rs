@@ -17,7 +17,6 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 use crate::functions;
 use crate::groups::{FirstGroupsRule, GroupScanRule};
-use crate::nested_loops::NestedLoopsRule;
 use crate::search_function;
 use crate::time_order::TimeOrderRule;
 
@@ -86,7 +85,6 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         .iter()
         .position(|rule| rule.name() == "SanityCheckPlan");
     let last = check.unwrap_or(rules.len());
-    rules.insert(last, Arc::new(NestedLoopsRule));
     rules.insert(last, Arc::new(TimeOrderRule));
     rules.insert(last, Arc::new(FirstGroupsRule));
     // Before operators are put between the two steps of an aggregation.

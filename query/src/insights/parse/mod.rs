@@ -27,6 +27,9 @@ use crate::syntax::{SyntaxError, Warning};
 #[grammar = "insights/grammar.pest"]
 struct Grammar;
 
+/// How many commands may follow one another: their plan is as deep as there are.
+const MAX_COMMANDS: usize = 100;
+
 type Pair<'t> = pest::iterators::Pair<'t, Rule>;
 type Result<T> = std::result::Result<T, SyntaxError>;
 
@@ -199,6 +202,10 @@ impl Builder {
         let mut commands: Vec<Command> = Vec::new();
         for part in Parts::of(pair) {
             let span = span(&part);
+            if commands.len() == MAX_COMMANDS {
+                let reason = format!("a query has at most {MAX_COMMANDS} commands");
+                return Err(SyntaxError::new(span, reason));
+            }
             let command = self.command(part)?;
             check_order(&commands, &command, span)?;
             commands.push(Spanned::new(command, span));
