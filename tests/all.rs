@@ -21,6 +21,11 @@ mod crash;
 /// memory, and a reason where it is not taken.
 mod hostile;
 
+/// A disk that refuses, at every call of every action: a clear error, nothing
+/// lost, nothing half done, and the same process goes on afterwards.
+#[cfg(target_os = "linux")]
+mod faults;
+
 /// What is older than its store keeps is gone, and nothing else is.
 mod retention;
 

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::advice;
 use crate::kv::db::KvError;
 
 /// The format that this build writes, and the only one it reads.
@@ -25,7 +26,7 @@ const FORMAT: &str = "tarn-data 1";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    #[error("{operation} {}: {source}", path.display())]
+    #[error("{operation} {}: {source}{}", path.display(), advice::on(source))]
     Io {
         operation: &'static str,
         path: PathBuf,

@@ -1,5 +1,6 @@
 //! Events in, Arrow batches out.
 
+mod advice;
 mod arrivals;
 pub mod catalog;
 mod catalogue;

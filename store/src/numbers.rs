@@ -60,7 +60,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let mut seen = std::collections::HashSet::new();
         for _ in 0..3 {
-            let db = Db::open_primary(dir.path()).expect("opened");
+            let db = Db::open_primary(&dir.path().join("db"), dir.path()).expect("opened");
             let numbers = Numbers::open(&db).expect("read");
             for _ in 0..10 {
                 assert!(seen.insert(numbers.next(&db).expect("given")));

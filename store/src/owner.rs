@@ -5,7 +5,9 @@
 //! (mode 0600) and shows what comes back, so that two imports at once are one
 //! process's two imports. [`Session`] is both ends of it: it owns the
 //! directory, or it talks to the one that does, and its methods are the same.
-//! When the owner leaves, the next one that has work takes its place.
+//! When the owner leaves, the next one that has work takes its place. An owner
+//! whose disk refused a write leaves: what of it is on the disk is found out by
+//! opening the directory again, as after a crash.
 
 mod listener;
 mod talk;
@@ -80,9 +82,12 @@ impl SessionError {
 pub struct Session {
     directory: Directory,
     options: WriteOptions,
-    /// None while another process owns the directory.
-    owner: Mutex<Option<Owner>>,
+    /// Shared with the listener, which may have to empty it.
+    owner: Arc<Slot>,
 }
+
+/// None while another process owns the directory, or nobody does.
+type Slot = Mutex<Option<Owner>>;
 
 struct Owner {
     writer: Arc<Writer>,
@@ -93,12 +98,13 @@ impl Session {
     /// Takes the directory, or finds the process that has it.
     pub fn open(root: &Path, options: &WriteOptions) -> Result<Self, OpenError> {
         let directory = Directory::at(root);
-        let owner = take_or_find(&directory, options)?;
-        Ok(Self {
+        let session = Self {
             directory,
             options: options.clone(),
-            owner: Mutex::new(owner),
-        })
+            owner: Arc::default(),
+        };
+        *session.owner.lock() = session.take_or_find()?;
+        Ok(session)
     }
 
     /// Whether another process does the work.
@@ -116,6 +122,32 @@ impl Session {
         owner.as_ref().map(|owner| Arc::clone(&owner.writer))
     }
 
+    /// Makes this process the owner; none where another one is and takes work.
+    fn take_or_find(&self) -> Result<Option<Owner>, OpenError> {
+        let mut retries = 0;
+        loop {
+            match Writer::open(self.directory.root(), self.options.clone()) {
+                Ok(writer) => {
+                    let writer = Arc::new(writer);
+                    retention::expire(&writer.core, (writer.core.options.clock)())?;
+                    let listener = Listener::start(&writer, Arc::downgrade(&self.owner))?;
+                    return Ok(Some(Owner { writer, listener }));
+                }
+                Err(OpenError::Owned { path }) => {
+                    if UnixStream::connect(self.directory.socket()).is_ok() {
+                        return Ok(None);
+                    }
+                    if retries >= RETRIES_MAX {
+                        return Err(OpenError::Owned { path });
+                    }
+                }
+                Err(other) => return Err(other),
+            }
+            retries += 1;
+            std::thread::sleep(RETRY_EVERY);
+        }
+    }
+
     /// Has the owner carry out the request; gives the writer back where this
     /// process is the owner, or becomes it because the other one has left.
     fn hand_over(
@@ -125,15 +157,23 @@ impl Session {
         cancel: &Cancel,
     ) -> Result<Side, SessionError> {
         loop {
-            if let Some(writer) = self.writer() {
-                return Ok(Side::Owner(writer));
+            match self.writer() {
+                Some(writer) if !writer.has_failed() => return Ok(Side::Owner(writer)),
+                // It is this function's until then, and would be waited for.
+                Some(writer) => drop(writer),
+                None => {}
             }
+            leave_if_failed(&self.owner);
             if let Some(reply) = ask(&self.directory, request, on_progress, cancel)? {
                 return Ok(Side::Guest(reply));
             }
             let mut owner = self.owner.lock();
             if owner.is_none() {
-                *owner = take_or_find(&self.directory, &self.options)?;
+                *owner = self.take_or_find()?;
+            }
+            if owner.is_none() {
+                // An owner that is about to leave takes no work.
+                std::thread::sleep(RETRY_EVERY);
             }
         }
     }
@@ -206,7 +246,7 @@ impl Session {
     /// Ends the session: work of other processes is finished, pushed events
     /// become splits, and the directory is free.
     pub fn close(self) -> Result<(), SessionError> {
-        let Some(mut owner) = self.owner.into_inner() else {
+        let Some(mut owner) = self.owner.lock().take() else {
             return Ok(());
         };
         owner.listener.close();
@@ -231,28 +271,17 @@ enum Side {
     Guest(Reply),
 }
 
-/// Makes this process the owner; none where another one is and takes work.
-fn take_or_find(directory: &Directory, options: &WriteOptions) -> Result<Option<Owner>, OpenError> {
-    let mut retries = 0;
-    loop {
-        match Writer::open(directory.root(), options.clone()) {
-            Ok(writer) => {
-                let writer = Arc::new(writer);
-                retention::expire(&writer.core, (writer.core.options.clock)())?;
-                let listener = Listener::start(&writer)?;
-                return Ok(Some(Owner { writer, listener }));
-            }
-            Err(OpenError::Owned { path }) => {
-                if UnixStream::connect(directory.socket()).is_ok() {
-                    return Ok(None);
-                }
-                if retries >= RETRIES_MAX {
-                    return Err(OpenError::Owned { path });
-                }
-            }
-            Err(other) => return Err(other),
+/// Closes a directory that a write failed in, once everyone who still works in
+/// it has noticed. Who has work next takes it.
+fn leave_if_failed(slot: &Slot) {
+    let mut owner = slot.lock();
+    if !owner.as_ref().is_some_and(|o| o.writer.has_failed()) {
+        return;
+    }
+    if let Some(Owner { writer, listener }) = owner.take() {
+        drop(listener);
+        while Arc::strong_count(&writer) > 1 {
+            std::thread::sleep(RETRY_EVERY);
         }
-        retries += 1;
-        std::thread::sleep(RETRY_EVERY);
     }
 }

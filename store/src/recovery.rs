@@ -36,9 +36,6 @@ pub fn recover(directory: &Directory, db: &Db) -> Result<Recovered, OpenError> {
             .map(u64::from_be_bytes)
             .map_err(|_| corrupt_key(Column::Intents, &key))?;
         recovered.events += undo(db, batch, &intent)?;
-        let mut changes = Changes::default();
-        changes.delete(Column::Intents, key);
-        db.write(changes)?;
         recovered.batches += 1;
     }
     end_imports(db)?;
@@ -63,7 +60,9 @@ fn end_imports(db: &Db) -> Result<(), KvError> {
     }
 }
 
-fn undo(db: &Db, batch: u64, intent: &Intent) -> Result<u64, KvError> {
+/// Deletes the events of a batch that is not published, then its intent. Returns
+/// how many events there were.
+pub(crate) fn undo(db: &Db, batch: u64, intent: &Intent) -> Result<u64, KvError> {
     let time = TimeRange {
         start_ms: intent.time_min_ms,
         end_ms: intent.time_max_ms.saturating_add(1),
@@ -86,6 +85,9 @@ fn undo(db: &Db, batch: u64, intent: &Intent) -> Result<u64, KvError> {
         }
     }
     undone += delete(db, &mut keys)?;
+    let mut changes = Changes::default();
+    changes.delete(Column::Intents, batch.to_be_bytes());
+    db.write(changes)?;
     Ok(undone)
 }
 

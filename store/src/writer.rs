@@ -127,7 +127,7 @@ impl Writer {
     pub fn open(root: &Path, options: WriteOptions) -> Result<Self, OpenError> {
         let directory = Directory::at(root);
         let lock = directory.take()?;
-        let db = Db::open_primary(&directory.db())?;
+        let db = Db::open_primary(&directory.db(), &directory.tmp())?;
         let recovered = recovery::recover(&directory, &db)?;
         let core = Core {
             numbers: Numbers::open(&db)?,
@@ -150,6 +150,12 @@ impl Writer {
     /// What the last process left half done.
     pub fn recovered(&self) -> Recovered {
         self.recovered
+    }
+
+    /// Whether a write failed. Nothing more is written then; opened again, the
+    /// directory is what is on the disk.
+    pub fn has_failed(&self) -> bool {
+        self.core.db.has_failed()
     }
 
     /// What is published now.

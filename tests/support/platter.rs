@@ -1,17 +1,15 @@
 //! A disk that loses power: of what was written under a folder, it knows what
 //! was synced.
 //!
-//! Whatever this binary syncs, RocksDB included, goes through [`fsync`] and
-//! [`fdatasync`] below, which stand before libc's. A sync of a file takes down
-//! its bytes, a sync of a folder the names in it; [`Platter::image`] lays out
-//! what a machine would find after power loss: names that a synced folder
-//! knows, with the bytes that were synced. Disks keep more than that mostly; no
-//! one may count on it.
+//! [`super::calls`] tells it of every sync of this binary, RocksDB's included.
+//! A sync of a file takes down its bytes, a sync of a folder the names in it;
+//! [`Platter::image`] lays out what a machine would find after power loss:
+//! names that a synced folder knows, with the bytes that were synced. Disks
+//! keep more than that mostly; no one may count on it.
 
 use std::collections::HashMap;
 use std::ffi::{OsString, c_int};
 use std::fs::{self, File, Metadata};
-use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
@@ -111,7 +109,7 @@ impl Synced {
 }
 
 /// Tells the platter whose file it is; says whether there is one.
-fn is_taken_down(fd: c_int) -> bool {
+pub(super) fn is_taken_down(fd: c_int) -> bool {
     let watched: Vec<Arc<Platter>> = {
         let watched = WATCHED.lock().expect("nothing panics under it");
         watched.iter().filter_map(Weak::upgrade).collect()
@@ -127,31 +125,6 @@ fn is_taken_down(fd: c_int) -> bool {
         Some(platter) => platter.take_down(&path).is_ok() || !path.exists(),
         None => false,
     }
-}
-
-fn synced(fd: c_int, sync: fn(BorrowedFd<'_>) -> rustix::io::Result<()>) -> c_int {
-    if is_taken_down(fd) {
-        return 0;
-    }
-    // SAFETY: the caller of a sync holds the file open.
-    match sync(unsafe { BorrowedFd::borrow_raw(fd) }) {
-        Ok(()) => 0,
-        Err(_) => -1,
-    }
-}
-
-/// Stands before libc's function.
-// SAFETY: the same name, the same types, and the same work or a copy instead.
-#[unsafe(no_mangle)]
-extern "C" fn fsync(fd: c_int) -> c_int {
-    synced(fd, |fd| rustix::fs::fsync(fd))
-}
-
-/// Stands before libc's function.
-// SAFETY: as above.
-#[unsafe(no_mangle)]
-extern "C" fn fdatasync(fd: c_int) -> c_int {
-    synced(fd, |fd| rustix::fs::fdatasync(fd))
 }
 
 #[test]

@@ -9,9 +9,11 @@
 //! into memory tells where a batch is cut.
 //!
 //! A crash before the last write leaves an intent, and recovery undoes the
-//! whole batch; after it the batch is there whole.
+//! whole batch; after it the batch is there whole. A batch that fails is undone
+//! at once, unless the disk refuses that too.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::batch::{Batch, Conflict, Other};
@@ -26,6 +28,7 @@ use crate::kv::columns::Column;
 use crate::kv::db::{Changes, Db};
 use crate::kv::keys::EventKey;
 use crate::kv::value::StoredEvent;
+use crate::recovery;
 use crate::scan::{StoreId, TimeRange};
 use crate::writer::Core;
 
@@ -87,7 +90,6 @@ fn commit_marked(
     also: &mut Changes,
     mark: Mark,
 ) -> Result<Option<Batch>, ImportError> {
-    let db = &core.db;
     drop_published(core, target.store, batch)?;
     if batch.events.is_empty() {
         let mut changes = std::mem::take(also);
@@ -97,44 +99,71 @@ fn commit_marked(
         return Ok(None);
     }
 
-    let number = core.numbers.next(db)?;
-    let split = core.numbers.next(db)?;
+    let number = core.numbers.next(&core.db)?;
+    let split = core.numbers.next(&core.db)?;
     let split_path = core.directory.splits().join(SplitEntry::file_name(split));
     let (index, n_indexed) = index_events(core, target, &split_path, number, batch)?;
     let rest = (n_indexed < batch.events.len()).then(|| batch.cut(n_indexed));
     let Some(time) = time_of(batch) else {
         return Ok(rest);
     };
-    let mut intent = Changes::default();
-    name_sources(&mut intent, std::mem::take(sources));
-    intent.put_entry(
-        Column::Intents,
-        number.to_be_bytes(),
-        &Intent {
-            store: target.store,
-            split,
-            time_min_ms: time.start_ms,
-            time_max_ms: time.end_ms - 1,
-        },
-    );
-    core.write(intent)?;
+    let intent = Intent {
+        store: target.store,
+        split,
+        time_min_ms: time.start_ms,
+        time_max_ms: time.end_ms - 1,
+    };
+    let mut changes = Changes::default();
+    name_sources(&mut changes, std::mem::take(sources));
+    changes.put_entry(Column::Intents, number.to_be_bytes(), &intent);
+    core.write(changes)?;
     core.step("intent written");
 
-    let staged = core.directory.tmp().join(format!("{number:016x}.sst"));
-    write_events(&staged, target.store, number, batch)?;
-    core.step("events staged");
-    let built = index.finish()?;
-    core.step("split written");
-    db.ingest(&staged)?;
-    // A link keeps the file's second name; RocksDB removes it when it can.
-    let _ = fs::remove_file(&staged);
-    core.step("events ingested");
     let also = match rest {
         Some(_) => Changes::default(),
         None => std::mem::take(also),
     };
-    publish(core, target, batch, number, split, built, also, mark)?;
-    Ok(rest)
+    let staged = core.directory.tmp().join(format!("{number:016x}.sst"));
+    let published = write_files(core, target.store, number, batch, &staged, index)
+        .and_then(|built| publish(core, target, batch, number, split, built, also, mark));
+    if published.is_err() {
+        withdraw(core, number, &intent, [&staged, &split_path]);
+    }
+    published.map(|()| rest)
+}
+
+/// Writes the events and the split; of both nothing is visible yet.
+fn write_files(
+    core: &Core,
+    store: StoreId,
+    number: u64,
+    batch: &Batch,
+    staged: &Path,
+    index: SplitBuilder,
+) -> Result<BuiltSplit, ImportError> {
+    write_events(staged, store, number, batch)?;
+    core.step("events staged");
+    let built = index.finish()?;
+    core.step("split written");
+    core.db.ingest(staged)?;
+    // A link keeps the file's second name; RocksDB removes it when it can.
+    let _ = fs::remove_file(staged);
+    core.step("events ingested");
+    Ok(built)
+}
+
+/// Leaves the disk as it was before a batch that could not be published.
+fn withdraw(core: &Core, number: u64, intent: &Intent, files: [&Path; 2]) {
+    if let Err(error) = recovery::undo(&core.db, number, intent) {
+        // Whether the batch is published only the next open finds out: its
+        // files stay, because the catalogue may name them.
+        tracing::warn!(batch = number, %error, "a batch is undone at the next open");
+        return;
+    }
+    for file in files {
+        // One that was not written, or is removed at the next open.
+        let _ = fs::remove_file(file);
+    }
 }
 
 /// Drops the events that are published already, and notes conflicts with those
@@ -166,7 +195,7 @@ pub(super) fn name_sources(changes: &mut Changes, sources: NewSources) {
 }
 
 fn write_events(
-    path: &std::path::Path,
+    path: &Path,
     store: StoreId,
     number: u64,
     batch: &Batch,
@@ -191,7 +220,7 @@ fn write_events(
 fn index_events(
     core: &Core,
     target: Target,
-    path: &std::path::Path,
+    path: &Path,
     number: u64,
     batch: &Batch,
 ) -> Result<(SplitBuilder, usize), ImportError> {

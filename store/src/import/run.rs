@@ -115,10 +115,13 @@ pub fn run(
         (Ok(()), false) => ImportStatus::Completed,
     };
     let summary = outcome.summary(import, status);
-    if let Some(id) = import {
-        end(core, store.id, request, started_ms, id, &summary)?;
-    }
+    let ended = match import {
+        Some(id) => end(core, store.id, request, started_ms, id, &summary),
+        None => Ok(()),
+    };
+    // Why the work failed says more than that its end could not be written down.
     worked?;
+    ended?;
     Ok(summary)
 }
 

@@ -10,7 +10,7 @@
 //!                 | footer length u32 | footer xxh3 u64 | "TARNSPL1"      (little-endian)
 //! ```
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
 use tantivy::directory::OwnedBytes;
 use xxhash_rust::xxh3::xxh3_64;
+
+use crate::advice;
 
 /// The layout that this build writes and the newest that it reads.
 pub const VERSION: u32 = 1;
@@ -45,7 +47,7 @@ struct Section {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SplitFileError {
-    #[error("{operation} {}: {source}", path.display())]
+    #[error("{operation} {}: {source}{}", path.display(), advice::on(source))]
     Io {
         operation: &'static str,
         path: PathBuf,
@@ -57,10 +59,19 @@ pub enum SplitFileError {
     NewerVersion { path: PathBuf, found: u32 },
 }
 
-/// Writes the sections to `path`, synced together with the folder.
+/// Writes the sections to `path`, synced together with the folder. Returns how
+/// many bytes the file has.
 ///
-/// **Errors**: nothing is left under `path`'s final name unless it is whole.
+/// **Errors**: nothing is left at `path`: on a full disk every try would leave
+/// less room for the next.
 pub fn write(path: &Path, sections: &[(String, &[u8])]) -> Result<u64, SplitFileError> {
+    write_whole(path, sections).inspect_err(|_| {
+        // What cannot be removed now is removed at the next open.
+        let _ = fs::remove_file(path);
+    })
+}
+
+fn write_whole(path: &Path, sections: &[(String, &[u8])]) -> Result<u64, SplitFileError> {
     let fail = |operation| {
         move |source| SplitFileError::Io {
             operation,

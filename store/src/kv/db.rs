@@ -3,23 +3,29 @@
 //! One process opens the directory for writing; any number of others open it as
 //! secondaries beside it and follow the writer's log. Every write is synced:
 //! what a caller was told is durable is.
+//!
+//! After a write that failed nobody knows what of it is on the disk, so nothing
+//! more is written through the same [`Db`]: whoever opens the directory next
+//! reads what is there, as after a crash.
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use parking_lot::Mutex;
 use rocksdb::{
     BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBCompressionType,
     DBWithThreadMode, IngestExternalFileOptions, IteratorMode, MultiThreaded, Options, ReadOptions,
-    SstFileWriter, WriteBatch, WriteOptions,
+    SstFileWriter, WriteBatch, WriteOptions, properties,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
 use super::columns::Column;
+use crate::advice;
 
 type RocksDb = DBWithThreadMode<MultiThreaded>;
 
@@ -27,12 +33,18 @@ type RocksDb = DBWithThreadMode<MultiThreaded>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KvError {
-    #[error("{operation} in {}: {source}", path.display())]
+    #[error("{operation} in {}: {source}{}", path.display(), advice::on_text(source.as_ref()))]
     Io {
         operation: &'static str,
         path: PathBuf,
         source: rocksdb::Error,
     },
+    /// Nothing was tried.
+    #[error(
+        "nothing is written to {} since a write failed ({reason}); the next command opens it again",
+        path.display()
+    )]
+    Stopped { path: PathBuf, reason: String },
     #[error("the {} entry {key} does not read: {reason}", column.name())]
     Corrupt {
         column: Column,
@@ -51,6 +63,11 @@ pub struct Db {
     /// A secondary's own folder, for its log; removed with it.
     scratch: Option<PathBuf>,
     follows: Mutex<()>,
+    /// One file is taken in at a time, so that one at most has failed: see
+    /// [`put_back`].
+    ingests: Mutex<()>,
+    /// Why the first write that failed did.
+    failed: OnceLock<String>,
 }
 
 /// See [`Db::written`].
@@ -130,18 +147,26 @@ fn descriptors() -> Vec<ColumnFamilyDescriptor> {
 }
 
 impl Db {
-    /// Opens for reading and writing, and makes what is missing.
-    pub fn open_primary(path: &Path) -> Result<Self, KvError> {
+    /// Opens for reading and writing, and makes what is missing. `staged` is the
+    /// folder where files lie that were to be taken in when a process ended.
+    pub fn open_primary(path: &Path, staged: &Path) -> Result<Self, KvError> {
         let mut options = database_options();
         options.create_if_missing(true);
         options.create_missing_column_families(true);
-        let db = RocksDb::open_cf_descriptors(&options, path, descriptors())
+        let open = || RocksDb::open_cf_descriptors(&options, path, descriptors());
+        let db = open()
+            .or_else(|error| match missing_file(&error, path) {
+                Some(missing) => put_back(&missing, staged, open).ok_or(error),
+                None => Err(error),
+            })
             .map_err(|source| io("opening for writing", path, source))?;
         Ok(Self {
             db,
             path: path.to_owned(),
             scratch: None,
             follows: Mutex::default(),
+            ingests: Mutex::default(),
+            failed: OnceLock::new(),
         })
     }
 
@@ -161,6 +186,8 @@ impl Db {
             path: path.to_owned(),
             scratch: Some(scratch),
             follows: Mutex::default(),
+            ingests: Mutex::default(),
+            failed: OnceLock::new(),
         })
     }
 
@@ -286,7 +313,35 @@ impl Db {
             .map(|pair| pair.map_err(|source| io("reading", &self.path, source)))
     }
 
+    /// Whether a write failed, of ours or of RocksDB's own in the background.
+    pub fn has_failed(&self) -> bool {
+        let in_background = self.db.property_int_value(properties::BACKGROUND_ERRORS);
+        self.failed.get().is_some() || !matches!(in_background, Ok(None | Some(0)))
+    }
+
+    /// Does what writes, unless something that did has failed before.
+    fn change(
+        &self,
+        operation: &'static str,
+        path: &Path,
+        change: impl FnOnce() -> Result<(), rocksdb::Error>,
+    ) -> Result<(), KvError> {
+        if let Some(reason) = self.failed.get() {
+            return Err(KvError::Stopped {
+                path: self.path.clone(),
+                reason: reason.clone(),
+            });
+        }
+        change().map_err(|source| {
+            self.failed.get_or_init(|| source.to_string());
+            io(operation, path, source)
+        })
+    }
+
     /// Makes the changes, all or none, durable before it returns.
+    ///
+    /// **Errors**: the changes may or may not be on the disk, and every later
+    /// write is [`KvError::Stopped`].
     pub fn write(&self, changes: Changes) -> Result<(), KvError> {
         let mut batch = WriteBatch::default();
         for (column, key) in changes.deletes {
@@ -297,9 +352,7 @@ impl Db {
         }
         let mut options = WriteOptions::default();
         options.set_sync(true);
-        self.db
-            .write_opt(batch, &options)
-            .map_err(|source| io("writing", &self.path, source))
+        self.change("writing", &self.path, || self.db.write_opt(batch, &options))
     }
 
     /// Writes a file of ascending events at `path`, synced, for [`Self::ingest`].
@@ -323,12 +376,17 @@ impl Db {
     }
 
     /// Takes a file of events in, durably; the file is moved.
+    ///
+    /// **Errors**: as of [`Self::write`].
     pub fn ingest(&self, file: &Path) -> Result<(), KvError> {
         let mut options = IngestExternalFileOptions::default();
         options.set_move_files(true);
-        self.db
-            .ingest_external_file_cf_opts(&self.family(Column::Events), &options, vec![file])
-            .map_err(|source| io("taking events in from", file, source))
+        let family = self.family(Column::Events);
+        let _one_at_a_time = self.ingests.lock();
+        self.change("taking events in from", file, || {
+            self.db
+                .ingest_external_file_cf_opts(&family, &options, vec![file])
+        })
     }
 
     /// Reads every block of the column family's files and compares checksums.
@@ -356,6 +414,41 @@ impl Drop for Db {
             let _ = std::fs::remove_dir_all(scratch);
         }
     }
+}
+
+/// The file of the directory that RocksDB's list of files names and that is not
+/// there.
+fn missing_file(error: &rocksdb::Error, path: &Path) -> Option<PathBuf> {
+    let text: &str = error.as_ref();
+    let end = text.find(".sst")?;
+    let number = text[..end].rsplit('/').next()?;
+    let missing = path.join(format!("{number}.sst"));
+    (!missing.exists()).then_some(missing)
+}
+
+/// Opens with one of the staged files in the place of the missing one.
+///
+/// RocksDB removes its link to a file that it could not take in, also where the
+/// file is in its list already and only the sync of the list failed. Nothing
+/// would open any more. The file itself is still where it was staged; RocksDB
+/// compares lengths and refuses another one. Recovery undoes its batch.
+fn put_back(
+    missing: &Path,
+    staged: &Path,
+    open: impl Fn() -> Result<RocksDb, rocksdb::Error>,
+) -> Option<RocksDb> {
+    for entry in fs::read_dir(staged).ok()?.flatten() {
+        let candidate = entry.path();
+        if candidate.extension().is_none_or(|e| e != "sst") {
+            continue;
+        }
+        fs::hard_link(&candidate, missing).ok()?;
+        if let Ok(db) = open() {
+            return Some(db);
+        }
+        fs::remove_file(missing).ok()?;
+    }
+    None
 }
 
 fn io(operation: &'static str, path: &Path, source: rocksdb::Error) -> KvError {

@@ -4,13 +4,14 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex};
 
 use super::talk::{Progress, Reply, Request};
 use super::work::{change_store, import, reindex};
+use super::{RETRY_EVERY, Slot, leave_if_failed};
 use crate::directory::OpenError;
 use crate::import::ImportProgress;
 use crate::index::rebuild::RebuildProgress;
@@ -39,7 +40,8 @@ struct State {
 }
 
 impl Listener {
-    pub fn start(writer: &Arc<Writer>) -> Result<Self, OpenError> {
+    /// `slot` is where the writer is given up when a write of it has failed.
+    pub fn start(writer: &Arc<Writer>, slot: Weak<Slot>) -> Result<Self, OpenError> {
         let path = writer.core.directory.socket();
         let failed = |operation| {
             let path = path.clone();
@@ -58,7 +60,7 @@ impl Listener {
         let (for_writer, for_guests) = (Arc::clone(writer), Arc::clone(&guests));
         let thread = std::thread::Builder::new()
             .name("owner".to_owned())
-            .spawn(move || listen(&listener, &for_writer, &for_guests))
+            .spawn(move || listen(&listener, &for_writer, &for_guests, &slot))
             .map_err(failed("starting the listener of"))?;
         Ok(Self {
             writer: Arc::clone(writer),
@@ -68,13 +70,15 @@ impl Listener {
     }
 
     /// Waits for the work of other processes; while there is some, more is
-    /// taken in, because nobody else could do it.
+    /// taken in, because nobody else could do it. A writer that has failed
+    /// could not either.
     pub fn close(&mut self) {
         let Some(thread) = self.thread.take() else {
             return;
         };
         {
             let mut state = self.guests.state.lock();
+            state.closed = self.writer.has_failed();
             while state.served > 0 {
                 self.guests.changed.wait(&mut state);
             }
@@ -104,15 +108,28 @@ impl Guests {
         !state.closed
     }
 
+    fn is_closed(&self) -> bool {
+        self.state.lock().closed
+    }
+
     fn let_go(&self) {
         self.state.lock().served -= 1;
         self.changed.notify_all();
     }
 }
 
-fn listen(listener: &UnixListener, writer: &Arc<Writer>, guests: &Guests) {
+fn listen(listener: &UnixListener, writer: &Arc<Writer>, guests: &Guests, slot: &Weak<Slot>) {
+    let mut is_leaving = false;
     std::thread::scope(|scope| {
         for connection in listener.incoming() {
+            if writer.has_failed() && !guests.is_closed() {
+                // Who asks finds that we have left, or are about to.
+                if !is_leaving {
+                    leave_soon(slot);
+                }
+                is_leaving = true;
+                continue;
+            }
             // Who is not taken in finds that we have left.
             if !guests.take_in() {
                 break;
@@ -128,8 +145,21 @@ fn listen(listener: &UnixListener, writer: &Arc<Writer>, guests: &Guests) {
                 Err(error) => {
                     guests.let_go();
                     tracing::warn!(%error, "a process could not hand its work over");
+                    // Out of file handles, the same one comes again at once.
+                    std::thread::sleep(RETRY_EVERY);
                 }
             }
+        }
+    });
+}
+
+/// Gives the writer up, from a thread that nobody who gives it up waits for.
+fn leave_soon(slot: &Weak<Slot>) {
+    let slot = Weak::clone(slot);
+    std::thread::spawn(move || {
+        // A session that is closing gives it up itself.
+        if let Some(slot) = slot.upgrade() {
+            leave_if_failed(&slot);
         }
     });
 }

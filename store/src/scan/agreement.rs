@@ -404,7 +404,7 @@ pub(super) fn world(
     layout: Layout,
     folder: &std::path::Path,
 ) -> Arc<Snapshot> {
-    let db = Db::open_primary(&folder.join("db")).expect("opened");
+    let db = Db::open_primary(&folder.join("db"), folder).expect("opened");
     let mut changes = Changes::default();
     let source = SourceEntry {
         path: "logs/a.json.gz".into(),
