@@ -4,12 +4,13 @@
 use hashbrown::HashMap;
 
 use crate::catalog::{BatchEntry, Intent};
+use crate::data_store::StoreStatus;
 use crate::event::EventHeader;
 use crate::kv::columns::Column;
 use crate::kv::db::KvError;
 use crate::kv::keys::EventKey;
 use crate::kv::value::StoredEvent;
-use crate::scan::Cancel;
+use crate::scan::{Cancel, StoreId};
 use crate::snapshot::{Snapshot, SplitHandle};
 
 /// How far a check is.
@@ -174,12 +175,7 @@ impl Check<'_> {
             }
         }
         for (number, (batch, n_events)) in &batches {
-            let is_expired = self
-                .snapshot
-                .stores()
-                .iter()
-                .any(|s| s.id == batch.store && s.retention_days.is_some());
-            if *n_events != u64::from(batch.n_events) && !is_expired {
+            if *n_events != u64::from(batch.n_events) && !self.may_leave(batch.store) {
                 self.problem(format!(
                     "batch {number}: {n_events} events on disk, {} were published",
                     batch.n_events
@@ -229,7 +225,7 @@ impl Check<'_> {
             .copied()
             .unwrap_or(0);
         match (is_dead, n_found) {
-            (false, 1) => {
+            (false, n_found) if n_found == 1 || self.is_leaving(key.batch, batch.store) => {
                 self.report.events += 1;
                 self.report.event_bytes += event.record.len() as u64;
             }
@@ -244,6 +240,19 @@ impl Check<'_> {
                 place()
             )),
         }
+    }
+
+    /// Whether events of the store may have left the disk, by age or because the
+    /// store is purged.
+    fn may_leave(&self, store: StoreId) -> bool {
+        self.snapshot.stores().iter().any(|s| {
+            s.id == store && (s.retention_days.is_some() || s.status == StoreStatus::Purging)
+        })
+    }
+
+    /// Whether the splits of a batch were dropped before its events.
+    fn is_leaving(&self, batch: u64, store: StoreId) -> bool {
+        !self.found.contains_key(&batch) && self.may_leave(store)
     }
 
     fn problem(&mut self, problem: String) {

@@ -40,6 +40,9 @@ pub enum StoreStatus {
         /// Milliseconds since 1970 UTC.
         since_ms: i64,
     },
+    /// Its events are leaving the disk: some may be gone, so it does not come
+    /// back.
+    Purging,
 }
 
 /// How long a deleted store can be restored.

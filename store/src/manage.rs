@@ -57,6 +57,10 @@ pub enum StoreError {
     Protected { name: String },
     #[error("event data store {name:?} is pending deletion; only restore is possible")]
     PendingDeletion { name: String },
+    #[error(
+        "event data store {name:?} is leaving the disk and cannot be restored; a new one can be made once it is gone"
+    )]
+    Purging { name: String },
     #[error("event data store {name:?} is not deleted")]
     NotDeleted { name: String },
     #[error(transparent)]
@@ -121,9 +125,7 @@ pub fn update(
 ) -> Result<EventDataStore, StoreError> {
     let _one_at_a_time = core.publishing.lock();
     let mut store = find(core, reference)?;
-    if !store.is_enabled() {
-        return Err(StoreError::PendingDeletion { name: store.name });
-    }
+    check_enabled(&store)?;
     if let Some(name) = update.name.filter(|n| *n != store.name) {
         check_name(&name)?;
         check_free(core, &name)?;
@@ -150,9 +152,7 @@ pub fn update(
 pub fn delete(core: &Core, reference: &str) -> Result<EventDataStore, StoreError> {
     let _one_at_a_time = core.publishing.lock();
     let mut store = find(core, reference)?;
-    if !store.is_enabled() {
-        return Err(StoreError::PendingDeletion { name: store.name });
-    }
+    check_enabled(&store)?;
     if store.termination_protection {
         return Err(StoreError::Protected { name: store.name });
     }
@@ -166,8 +166,10 @@ pub fn delete(core: &Core, reference: &str) -> Result<EventDataStore, StoreError
 pub fn restore(core: &Core, reference: &str) -> Result<EventDataStore, StoreError> {
     let _one_at_a_time = core.publishing.lock();
     let mut store = find(core, reference)?;
-    if store.is_enabled() {
-        return Err(StoreError::NotDeleted { name: store.name });
+    match check_enabled(&store) {
+        Ok(()) => return Err(StoreError::NotDeleted { name: store.name }),
+        Err(StoreError::PendingDeletion { .. }) => {}
+        Err(other) => return Err(other),
     }
     store.status = StoreStatus::Enabled;
     store.updated_ms = (core.options.clock)();
@@ -179,10 +181,20 @@ fn save(core: &Core, store: EventDataStore) -> Result<(), KvError> {
     let mut changes = Changes::default();
     put_store(&mut changes, &store);
     core.write(changes)?;
+    core.step("store saved");
     let stores = &mut core.catalogue.lock().stores;
     stores.retain(|s| s.id != store.id);
     stores.push(store);
     Ok(())
+}
+
+fn check_enabled(store: &EventDataStore) -> Result<(), StoreError> {
+    let name = store.name.clone();
+    match store.status {
+        StoreStatus::Enabled => Ok(()),
+        StoreStatus::PendingDeletion { .. } => Err(StoreError::PendingDeletion { name }),
+        StoreStatus::Purging => Err(StoreError::Purging { name }),
+    }
 }
 
 fn check_free(core: &Core, name: &str) -> Result<(), StoreError> {

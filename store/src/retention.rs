@@ -16,7 +16,7 @@ use crate::kv::columns::Column;
 use crate::kv::db::{Changes, KvError};
 use crate::kv::keys::{EventKey, event_range};
 use crate::scan::{StoreId, TimeRange};
-use crate::writer::Core;
+use crate::writer::{Core, put_store};
 
 const DAY_MS: i64 = 86_400_000;
 /// Deletes are made in portions, so that memory stays bounded.
@@ -27,10 +27,15 @@ const DELETES_AT_ONCE: usize = 10_000;
 pub fn expire(core: &Core, now_ms: i64) -> Result<(), KvError> {
     let stores = core.catalogue.lock().stores.clone();
     for store in stores {
-        if let StoreStatus::PendingDeletion { since_ms } = store.status
-            && now_ms.saturating_sub(since_ms) >= i64::from(RESTORE_DAYS) * DAY_MS
-        {
-            purge(core, &store)?;
+        let is_lost = match store.status {
+            StoreStatus::Enabled => false,
+            StoreStatus::PendingDeletion { since_ms } => {
+                now_ms.saturating_sub(since_ms) >= i64::from(RESTORE_DAYS) * DAY_MS
+            }
+            StoreStatus::Purging => true,
+        };
+        if is_lost {
+            purge(core, store)?;
         } else if let Some(before_ms) = store.expires_before_ms(now_ms) {
             drop_before(core, store.id, before_ms)?;
         }
@@ -46,7 +51,7 @@ fn drop_before(core: &Core, store: StoreId, before_ms: i64) -> Result<(), KvErro
         .splits(store)
         .cloned()
         .partition(|s| s.time_max_ms < before_ms);
-    remove_splits(core, &expired)?;
+    remove_splits(core, &expired, Changes::default())?;
     let held: HashSet<u64> = kept
         .iter()
         .flat_map(|s| s.batches.iter().copied())
@@ -71,11 +76,20 @@ fn drop_before(core: &Core, store: StoreId, before_ms: i64) -> Result<(), KvErro
     delete_batches(core, gone.into_keys())
 }
 
-/// Removes a store for good.
-fn purge(core: &Core, store: &EventDataStore) -> Result<(), KvError> {
+/// Removes a store for good. It says so first: nobody may restore a part of it
+/// if this is cut short.
+fn purge(core: &Core, mut store: EventDataStore) -> Result<(), KvError> {
     let _one_at_a_time = core.publishing.lock();
     let splits: Vec<_> = core.catalogue.lock().splits(store.id).cloned().collect();
-    remove_splits(core, &splits)?;
+    store.status = StoreStatus::Purging;
+    let mut begun = Changes::default();
+    put_store(&mut begun, &store);
+    remove_splits(core, &splits, begun)?;
+    {
+        let stores = &mut core.catalogue.lock().stores;
+        stores.retain(|s| s.id != store.id);
+        stores.push(store.clone());
+    }
     delete_events(core, store.id, TimeRange::ALL, |_| true)?;
     let batches = batches_of(core, store.id)?;
     delete_batches(core, batches.into_iter().map(|(number, _)| number))?;
@@ -88,6 +102,7 @@ fn purge(core: &Core, store: &EventDataStore) -> Result<(), KvError> {
     // Last and in one write: a crash before it purges again.
     changes.delete(Column::Stores, store.id.0.to_be_bytes());
     core.write(changes)?;
+    core.step("store purged");
     core.catalogue.lock().stores.retain(|s| s.id != store.id);
     Ok(())
 }
@@ -100,12 +115,17 @@ fn keys_of(core: &Core, column: Column, store: StoreId) -> Result<Vec<Vec<u8>>, 
         .collect()
 }
 
-fn remove_splits(core: &Core, splits: &[Arc<SplitEntry>]) -> Result<(), KvError> {
-    let mut changes = Changes::default();
+/// Drops splits in one write with what else `changes`.
+fn remove_splits(
+    core: &Core,
+    splits: &[Arc<SplitEntry>],
+    mut changes: Changes,
+) -> Result<(), KvError> {
     for split in splits {
         changes.delete(Column::Splits, split.id.to_be_bytes());
     }
     core.write(changes)?;
+    core.step("splits dropped");
     let ids: Vec<u64> = splits.iter().map(|s| s.id).collect();
     core.catalogue.lock().replace(&ids, None);
     for split in splits {
@@ -137,7 +157,9 @@ fn delete_batches(core: &Core, numbers: impl Iterator<Item = u64>) -> Result<(),
     for number in numbers {
         changes.delete(Column::Batches, number.to_be_bytes());
     }
-    core.write(changes)
+    core.write(changes)?;
+    core.step("batches dropped");
+    Ok(())
 }
 
 /// Deletes the events of the time range that are `meant`.
@@ -163,7 +185,9 @@ fn delete_events(
             core.write(std::mem::take(&mut changes))?;
         }
     }
-    core.write(changes)
+    core.write(changes)?;
+    core.step("events dropped");
+    Ok(())
 }
 
 fn corrupt(column: Column, key: &[u8], reason: &str) -> KvError {

@@ -13,7 +13,7 @@ use tarn_store::owner::Session;
 use tarn_store::{Cancel, WriteOptions};
 
 use super::home;
-use crate::crash;
+use crate::crash::{self, Events, Stores, Story};
 
 /// The variable that holds a child's orders, as JSON.
 const ORDERS: &str = "TARN_TESTS_ORDERS";
@@ -21,18 +21,20 @@ const ORDERS: &str = "TARN_TESTS_ORDERS";
 /// What a child does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The script of [`crash`] with its home, killed at a step where one is set.
-    Script,
+    /// Stories of [`crash`], killed at a step where one is set.
+    Events,
+    Stores,
     /// Imports all logs of its home, and writes `summary.json`.
     Import,
 }
 
 impl Role {
-    const ALL: [Self; 2] = [Self::Script, Self::Import];
+    const ALL: [Self; 3] = [Self::Events, Self::Stores, Self::Import];
 
     fn name(self) -> &'static str {
         match self {
-            Self::Script => "script",
+            Self::Events => "events",
+            Self::Stores => "stores",
             Self::Import => "import",
         }
     }
@@ -156,7 +158,7 @@ impl Drop for Victim {
     }
 }
 
-fn anonymous_bytes(status: &str) -> Option<u64> {
+pub fn anonymous_bytes(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|l| l.strip_prefix("RssAnon:"))?;
     let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kib << 10)
@@ -173,17 +175,20 @@ fn play() {
     let Some(orders) = Orders::given() else {
         return;
     };
-    let mut options = WriteOptions {
+    let options = WriteOptions {
         memory_bytes: orders.memory_bytes,
         ..home::options(orders.threads)
     };
     match orders.role {
-        Role::Script => {
-            options.on_step = orders.stop_at.map(crash::kill_at);
-            crash::script(&orders.home, &options);
-        }
+        Role::Events => play_story::<Events>(&orders, options),
+        Role::Stores => play_story::<Stores>(&orders, options),
         Role::Import => import(&orders.home, &options),
     }
+}
+
+fn play_story<S: Story>(orders: &Orders, mut options: WriteOptions) {
+    options.on_step = orders.stop_at.map(crash::kill_at);
+    S::play(&orders.home, &options);
 }
 
 fn import(home: &Path, options: &WriteOptions) {

@@ -197,7 +197,7 @@ fn print(
 fn status(store: &EventDataStore) -> &'static str {
     match store.status {
         StoreStatus::Enabled => "ENABLED",
-        StoreStatus::PendingDeletion { .. } => "PENDING_DELETION",
+        StoreStatus::PendingDeletion { .. } | StoreStatus::Purging => "PENDING_DELETION",
     }
 }
 

@@ -96,6 +96,7 @@ fn commit_marked(
         name_sources(&mut changes, std::mem::take(sources));
         finish_files(&mut changes, batch, core, target.import)?;
         core.write(changes)?;
+        core.step("files finished");
         return Ok(None);
     }
 

@@ -153,6 +153,7 @@ fn begin(
         },
     );
     core.write(changes)?;
+    core.step("import begun");
     Ok(id)
 }
 
@@ -199,6 +200,7 @@ fn end(
         },
     );
     core.write(changes)?;
+    core.step("import ended");
     Ok(())
 }
 
