@@ -1,10 +1,12 @@
 //! What a refused write leaves: nothing on the disk, and nobody stuck.
 
 use std::fs;
+use std::sync::Arc;
 
 use tarn_store::owner::SessionError;
 use tarn_store::recovery::Recovered;
 
+use super::count;
 use super::trial::{Action, Scene, open};
 use crate::support::faults::{Call, Faults, Order, Refusal};
 use crate::support::home;
@@ -81,4 +83,24 @@ fn an_owner_that_failed_makes_room() {
     );
     let splits = fs::read_dir(trial.data.join("splits")).expect("a folder");
     assert_eq!(splits.count(), snapshot.splits().len());
+}
+
+/// The sync of RocksDB's list of files is one of them: the list names the file
+/// of events that was removed when it could not be taken in.
+#[test]
+fn any_sync_of_an_import_may_fail() {
+    let scene = Scene::new();
+    let mut trial = scene.trial(Action::Import);
+    let faults = Arc::clone(&trial.faults);
+    let n_syncs = count(&faults, Call::Sync, || trial.act().expect("nothing fails"));
+    assert!(n_syncs >= 10, "{n_syncs} syncs");
+    for at in 1..=n_syncs {
+        let order = Order {
+            call: Call::Sync,
+            refusal: Refusal::Error(libc::EIO),
+            at,
+            lasts: false,
+        };
+        scene.trial(Action::Import).fail("sync fails", order);
+    }
 }
