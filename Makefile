@@ -3,18 +3,21 @@
 # and can be shared by clones.
 #
 #   TARN_TARGET_DIR   the target folder [default: ~/.cache/tarn/target]
+#   SOAK_MINUTES      how long soak takes [default: 10]
 #   GUARDS            the guards that test-guards takes out [default: all]
 
+export SOAK_MINUTES
 export TARN_TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),$(HOME)/.cache/tarn/target)
 CARGO := scripts/cargo
 TARN := $(TARN_TARGET_DIR)/release/tarn
 
-.PHONY: help build install demo test test-guards bench bench-peers fmt lint
+.PHONY: help build install demo test test-guards soak bench bench-peers fmt lint
 
 help:
 	@echo 'make demo         build, and show what Tarn does on sample logs'
 	@echo 'make test         run all tests'
 	@echo 'make test-guards  take out each guard in turn and see its test fail'
+	@echo 'make soak         kill, refuse and load it for SOAK_MINUTES'
 	@echo 'make bench        measure the parts of Tarn'
 	@echo 'make bench-peers  measure Tarn beside DuckDB and ClickHouse'
 	@echo 'make build        build $(TARN)'
@@ -39,6 +42,10 @@ test: build
 # Builds its own tests, unoptimised: see tests/guards/run.
 test-guards:
 	tests/guards/run $(GUARDS)
+
+# Goes on where the last run ended: see tests/soak/run.
+soak:
+	tests/soak/run
 
 bench: build
 	$(CARGO) bench --workspace --bench parts -- $(ARGS)

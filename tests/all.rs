@@ -29,5 +29,9 @@ mod faults;
 /// What is older than its store keeps is gone, and nothing else is.
 mod retention;
 
+/// Everything at once, for seconds here and for hours by `make soak`.
+#[cfg(target_os = "linux")]
+mod soak;
+
 /// Forty questions over public logs, with DuckDB as the judge.
 mod conformance;
