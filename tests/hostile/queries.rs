@@ -140,7 +140,9 @@ fn ask_deep_statements() {
         move |n| format!("SELECT {}", wrapped(n, &before, &core, &after))
     };
     let queries = |n| wrapped(n, "SELECT * FROM (", "SELECT 1 AS x", ")");
-    let sql_forms: [(&str, usize, Box<dyn Fn(usize) -> String>); 9] = [
+    /// A statement of so many levels.
+    type Nested = Box<dyn Fn(usize) -> String>;
+    let sql_forms: [(&str, usize, Nested); 9] = [
         ("brackets", 60, Box::new(sql("(", "1", ")"))),
         ("NOT", 250, Box::new(sql("NOT ", "true", ""))),
         ("signs", 250, Box::new(sql("- ", "1", ""))),
