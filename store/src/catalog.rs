@@ -33,6 +33,10 @@ pub struct SplitEntry {
     pub time_max_ms: i64,
     /// Whether documents are in order of time, then account, batch, ordinal.
     pub sorted: bool,
+    /// Of a split that is not: the first documents of the parts of it that are,
+    /// ascending from 0. Empty where they are not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<u32>,
     /// Events by account; the empty text for those without one.
     pub accounts: BTreeMap<String, u32>,
     pub regions: BTreeMap<String, u32>,

@@ -110,16 +110,18 @@ fn write_large(path: &Path) -> usize {
     n_events
 }
 
-/// Imports a folder of one large file and `change`s it at the first step, which is
-/// taken while the large file is read.
+/// Imports a folder of one large file and `change`s it when the first batch is on its
+/// way, while the large file is read.
 fn changed_while_read(change: impl FnOnce(&Path) + Send + 'static) -> (Home, usize) {
     let home = Home::new();
     fs::create_dir_all(home.logs()).expect("a folder");
     let n_events = write_large(&home.logs().join("a.json"));
     fs::write(home.logs().join("b.json"), event(0)).expect("a file");
     let (logs, mut change) = (home.logs(), Some(change));
-    home.on_step(move |_| {
-        if let Some(change) = change.take() {
+    home.on_step(move |step| {
+        if step == "intent written"
+            && let Some(change) = change.take()
+        {
             change(&logs);
         }
     });

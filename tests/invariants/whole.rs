@@ -89,7 +89,7 @@ fn at_every_step() {
 
     let seen = seen.lock().expect("nothing panics under it");
     let steps: BTreeSet<&str> = seen.iter().map(|(step, _)| step.as_str()).collect();
-    assert_eq!(steps.len(), 10, "{steps:?}");
+    assert_eq!(steps.len(), 14, "{steps:?}");
     let before = seen.iter().position(|(step, _)| step == "events ingested");
     assert_eq!(seen[before.expect("it happened")].1, 0, "not yet published");
     assert!(

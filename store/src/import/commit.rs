@@ -307,6 +307,7 @@ fn publish(
         time_min_ms: built.time_min_ms,
         time_max_ms: built.time_max_ms,
         sorted: built.sorted,
+        runs: Vec::new(),
         accounts: built.accounts,
         regions: built.regions,
         dead: dead.clone(),

@@ -316,6 +316,20 @@ impl Bits {
         }
     }
 
+    /// Those outside the range are left out.
+    pub fn insert_all(&mut self, docs: Range<u32>) {
+        let start = docs.start.clamp(self.range.start, self.range.end) - self.range.start;
+        let end = docs.end.clamp(self.range.start, self.range.end) - self.range.start;
+        let mut at = start;
+        while at < end {
+            let next = (at / 64 * 64 + 64).min(end);
+            if let Some(word) = self.words.get_mut(at as usize / 64) {
+                *word |= (u64::MAX >> (64 - (next - at))) << (at % 64);
+            }
+            at = next;
+        }
+    }
+
     /// Takes the documents of the range that pass, besides those it has.
     pub fn fill(&mut self, passes: impl Fn(u32) -> bool) {
         for (first, word) in self.range.clone().step_by(64).zip(&mut self.words) {
@@ -410,6 +424,14 @@ mod tests {
                 let wanted: Vec<u32> = part.clone().filter(passes).collect();
                 let cut = set.cut(part.clone());
                 assert_eq!(cut.range(), part);
+                let mut bits = Bits::new(range.clone());
+                bits.insert_all(part.clone());
+                bits.insert_all(part.start.saturating_sub(200)..part.start);
+                let all = part.start.saturating_sub(200).max(100)..part.end;
+                assert_eq!(
+                    bits.finish().iter().collect::<Vec<_>>(),
+                    all.collect::<Vec<_>>()
+                );
                 assert_eq!(cut, DocSet::from_sorted(part.clone(), &wanted), "{part:?}");
                 for n in [0, 1, 64, 5000] {
                     let mut docs = vec![3];

@@ -188,13 +188,26 @@ fn push_ids(ids: &mut Vec<u64>, file: &IdFile, offset: u32) {
     );
 }
 
-fn combined(id: u64, store: StoreId, bytes: u64, inputs: &[Arc<SplitEntry>]) -> SplitEntry {
+/// The entry of the split that [`stack`] makes of these.
+pub(crate) fn combined(
+    id: u64,
+    store: StoreId,
+    bytes: u64,
+    inputs: &[Arc<SplitEntry>],
+) -> SplitEntry {
     let mut accounts = BTreeMap::new();
     let mut regions = BTreeMap::new();
     let mut dead = Vec::new();
     let mut batches = Vec::new();
+    let mut runs = Some(Vec::new());
     let mut n_docs = 0;
     for input in inputs {
+        match (&mut runs, input.sorted, input.runs.as_slice()) {
+            (Some(runs), true, _) => runs.push(n_docs),
+            (runs, false, []) => *runs = None,
+            (Some(runs), false, of_input) => runs.extend(of_input.iter().map(|d| d + n_docs)),
+            (None, _, _) => {}
+        }
         add(&mut accounts, &input.accounts);
         add(&mut regions, &input.regions);
         dead.extend(input.dead.iter().map(|d| d + n_docs));
@@ -206,6 +219,7 @@ fn combined(id: u64, store: StoreId, bytes: u64, inputs: &[Arc<SplitEntry>]) -> 
     let follow = inputs
         .windows(2)
         .all(|pair| pair[0].time_max_ms < pair[1].time_min_ms);
+    let sorted = follow && inputs.iter().all(|i| i.sorted);
     SplitEntry {
         id,
         store,
@@ -214,7 +228,8 @@ fn combined(id: u64, store: StoreId, bytes: u64, inputs: &[Arc<SplitEntry>]) -> 
         bytes,
         time_min_ms: inputs.iter().map(|i| i.time_min_ms).min().unwrap_or(0),
         time_max_ms: inputs.iter().map(|i| i.time_max_ms).max().unwrap_or(0),
-        sorted: follow && inputs.iter().all(|i| i.sorted),
+        sorted,
+        runs: runs.filter(|_| !sorted).unwrap_or_default(),
         accounts,
         regions,
         dead,
@@ -242,6 +257,7 @@ mod tests {
             time_min_ms,
             time_max_ms: time_min_ms + 5,
             sorted: true,
+            runs: Vec::new(),
             accounts: BTreeMap::new(),
             regions: BTreeMap::new(),
             dead: vec![1],
@@ -283,8 +299,17 @@ mod tests {
     #[test]
     fn what_is_dead_stays_dead() {
         let merged = combined(9, StoreId(1), 0, &[split(1, 10, 0), split(2, 10, 3)]);
-        assert_eq!(merged.dead, [1, 11]);
         assert!(!merged.sorted, "they overlap in time");
+        assert_eq!(
+            (merged.dead.as_slice(), merged.runs.as_slice()),
+            (&[1, 11][..], &[0, 10][..])
+        );
+        let more = [Arc::new(merged), split(3, 5, 1)];
+        assert_eq!(combined(9, StoreId(1), 0, &more).runs, [0, 10, 20]);
+        let mut unknown = SplitEntry::clone(&split(4, 5, 2));
+        unknown.sorted = false;
+        let more = [Arc::new(unknown), split(3, 5, 1)];
+        assert!(combined(9, StoreId(1), 0, &more).runs.is_empty());
         assert!(combined(9, StoreId(1), 0, &[split(1, 10, 0), split(2, 10, 6)]).sorted);
     }
 }

@@ -201,6 +201,7 @@ impl Rebuild<'_> {
             time_min_ms: built.time_min_ms,
             time_max_ms: built.time_max_ms,
             sorted: built.sorted,
+            runs: Vec::new(),
             accounts: built.accounts,
             regions: built.regions,
             dead: Vec::new(),

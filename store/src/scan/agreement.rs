@@ -16,7 +16,7 @@ use crate::catalog::{BatchEntry, SourceEntry, SplitEntry};
 use crate::event::EventHeader;
 use crate::fields;
 use crate::index::cache::SplitCache;
-use crate::index::merge::stack;
+use crate::index::merge::{combined, stack};
 use crate::index::reader::SplitReader;
 use crate::index::writer::{Document, SplitBuilder};
 use crate::json::Json;
@@ -481,7 +481,9 @@ pub(super) fn world(
             all.sort();
             vec![all]
         }
-        Layout::ThreeUnsorted | Layout::Stacked => of_batches
+        // What is stacked is in order, one after the other.
+        Layout::Stacked => of_batches,
+        Layout::ThreeUnsorted => of_batches
             .into_iter()
             .map(|mut events| {
                 events.rotate_left(40);
@@ -513,27 +515,8 @@ fn stacked(folder: &std::path::Path, id: u64, inputs: &[SplitEntry]) -> SplitEnt
         .map(|input| Arc::new(SplitReader::open(&path(input.id)).expect("opened")))
         .collect();
     let bytes = stack(&readers, &path(id)).expect("merged");
-    let [a, b] = inputs else { panic!("two splits") };
-    let mut both = a.clone();
-    for (sum, more) in [
-        (&mut both.accounts, &b.accounts),
-        (&mut both.regions, &b.regions),
-    ] {
-        for (key, n) in more {
-            *sum.entry(key.clone()).or_default() += n;
-        }
-    }
-    both.dead.extend(b.dead.iter().map(|doc| doc + a.n_docs));
-    both.batches.extend(&b.batches);
-    SplitEntry {
-        id,
-        n_docs: a.n_docs + b.n_docs,
-        bytes,
-        time_min_ms: a.time_min_ms.min(b.time_min_ms),
-        time_max_ms: a.time_max_ms.max(b.time_max_ms),
-        sorted: false,
-        ..both
-    }
+    let inputs: Vec<_> = inputs.iter().cloned().map(Arc::new).collect();
+    combined(id, STORE, bytes, &inputs)
 }
 
 fn split(folder: &std::path::Path, id: u64, events: &[(EventKey, String)]) -> SplitEntry {
@@ -570,6 +553,7 @@ fn split(folder: &std::path::Path, id: u64, events: &[(EventKey, String)]) -> Sp
         time_min_ms: built.time_min_ms,
         time_max_ms: built.time_max_ms,
         sorted: built.sorted,
+        runs: Vec::new(),
         accounts: built.accounts,
         regions: built.regions,
         dead,

@@ -16,7 +16,7 @@ use crate::arrivals::Arrivals;
 use crate::catalog::SplitEntry;
 use crate::index::columns::TextColumn;
 use crate::index::dictionary::Texts;
-use crate::index::docset::DocSet;
+use crate::index::docset::{Bits, DocSet};
 use crate::index::reader::SplitReader;
 use crate::kv::keys::EventKey;
 use crate::snapshot::{Snapshot, SplitHandle};
@@ -54,9 +54,14 @@ impl SplitUnit {
         if !self.entry.sorted || self.is_inside(range) {
             return Ok(all);
         }
+        self.in_order(all, range)
+    }
+
+    /// Of documents that are in order of time those in the time range.
+    fn in_order(&self, docs: Range<u32>, range: &TimeRange) -> Result<Range<u32>, ScanError> {
         let time = &self.split.keys()?.time;
         let first_from = |time_ms: i64| {
-            let (mut low, mut high) = (all.start, all.end);
+            let (mut low, mut high) = (docs.start, docs.end);
             while low < high {
                 let middle = low + (high - low) / 2;
                 if time.value(middle) < time_ms {
@@ -69,6 +74,22 @@ impl SplitUnit {
         };
         let start = first_from(range.start_ms);
         Ok(start..first_from(range.end_ms).max(start))
+    }
+
+    /// The documents out of `within` in the time range, of a split that is not in
+    /// order of time.
+    fn in_time(&self, within: &DocSet, range: &TimeRange) -> Result<DocSet, ScanError> {
+        let runs = &self.entry.runs;
+        if runs.is_empty() {
+            let times = &self.split.keys()?.time;
+            return Ok(times.documents(within, |time_ms| range.holds(time_ms)));
+        }
+        let ends = runs.iter().skip(1).copied().chain([self.split.n_docs()]);
+        let mut in_time = Bits::new(within.range());
+        for (start, end) in runs.iter().copied().zip(ends) {
+            in_time.insert_all(self.in_order(start..end, range)?);
+        }
+        Ok(in_time.finish().and(within))
     }
 
     fn is_inside(&self, range: &TimeRange) -> bool {
@@ -87,8 +108,7 @@ impl SplitUnit {
         let dead = DocSet::from_sorted(range.clone(), &self.entry.dead);
         let mut visible = DocSet::all(range).minus(&dead);
         if !self.entry.sorted && !self.is_inside(time) {
-            let times = &self.split.keys()?.time;
-            visible = times.documents(&visible, |time_ms| time.holds(time_ms));
+            visible = self.in_time(&visible, time)?;
         }
         if let Some(arrivals) = &self.arrivals {
             let keys = self.split.keys()?;
