@@ -50,7 +50,8 @@ pub fn find(
             .partition_point(|e| e.header.time_ms < time.start_ms);
         let in_time = batch.events.iter().enumerate().skip(first);
         for (i, event) in in_time.take_while(|(_, e)| time.holds(e.header.time_ms)) {
-            for document in reader.ids().documents(event.header.identity) {
+            let holding = reader.ids().documents(event.header.identity);
+            for document in holding.map_err(|e| reader.damaged("ids", e))? {
                 let is_candidate = keys.time.value(document) == event.header.time_ms
                     && keys.account_of(document) == event.account
                     && entry.dead.binary_search(&document).is_err();

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::sync::Arc;
 
 use tantivy::columnar::{MergeRowOrder, StackMergeOrder, merge_columnar};
@@ -35,7 +36,7 @@ const INPUTS_MIN_WHILE_IMPORTING: usize = 6;
 #[non_exhaustive]
 pub enum MergeError {
     #[error("merging the columns of splits: {0}")]
-    Columns(std::io::Error),
+    Columns(io::Error),
     #[error("merging the full-text indexes of splits: {0}")]
     Text(#[from] TantivyError),
     #[error(transparent)]
@@ -160,7 +161,7 @@ pub(crate) fn stack(
     let order = StackMergeOrder::stack(&columnars);
     let mut ids = Vec::new();
     for (i, reader) in readers.iter().enumerate() {
-        push_ids(&mut ids, reader.ids(), order.offset(i));
+        push_ids(&mut ids, reader.ids(), order.offset(i)).map_err(|e| reader.damaged("ids", e))?;
     }
     let mut columns = Vec::new();
     merge_columnar(&columnars, &[], MergeRowOrder::Stack(order), &mut columns)
@@ -181,11 +182,12 @@ pub(crate) fn stack(
     )?)
 }
 
-fn push_ids(ids: &mut Vec<u64>, file: &IdFile, offset: u32) {
+fn push_ids(ids: &mut Vec<u64>, file: &IdFile, offset: u32) -> io::Result<()> {
     ids.extend(
-        file.entries()
+        file.entries()?
             .map(|(hash, document)| u64::from(hash) << 32 | u64::from(document + offset)),
     );
+    Ok(())
 }
 
 /// The entry of the split that [`stack`] makes of these.

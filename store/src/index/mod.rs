@@ -1,6 +1,7 @@
 //! Splits: derived state that answers without reading records. The only folder
 //! that names tantivy.
 
+pub mod blocks;
 pub mod cache;
 pub mod columns;
 pub mod dictionary;

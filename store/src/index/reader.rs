@@ -1,7 +1,8 @@
 //! An open split: its columns, its full-text index and its id file, each read
 //! when it is first asked for.
 //!
-//! **Cost**: opening maps the file and reads two footers.
+//! **Cost**: opening maps the file and reads two footers. What a column or a
+//! posting list is read from is compared with its checksums the first time.
 
 use std::io;
 use std::path::Path;
@@ -45,7 +46,8 @@ impl SplitReader {
         let columns = FileSlice::new(Arc::new(section(layout::COLUMNS_SECTION)?));
         let columns =
             ColumnarReader::open(columns).map_err(|e| damaged(format!("columns: {e}")))?;
-        let ids = IdFile::new(section(layout::IDS_SECTION)?);
+        let ids = IdFile::new(section(layout::IDS_SECTION)?)
+            .ok_or_else(|| damaged("ids: half a pair at the end".into()))?;
         Ok(Self {
             file,
             columns,

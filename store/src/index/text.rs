@@ -15,7 +15,7 @@ use tantivy::schema::{Field, IndexRecordOption, Term};
 use tantivy::{DocSet as _, Index, InvertedIndexReader, SegmentReader, TERMINATED};
 
 use super::layout::{TANTIVY_PREFIX, TOKENS_FIELD};
-use super::split_file::SplitFile;
+use super::split_file::{Section, SplitFile};
 
 /// The tokens of a split.
 pub struct TextIndex {
@@ -100,7 +100,7 @@ struct SplitDirectory {
 }
 
 impl SplitDirectory {
-    fn section(&self, path: &Path) -> Result<tantivy::directory::OwnedBytes, OpenReadError> {
+    fn section(&self, path: &Path) -> Result<Section, OpenReadError> {
         let name = format!("{TANTIVY_PREFIX}{}", path.display());
         self.file
             .section(&name)
@@ -125,7 +125,13 @@ impl Directory for SplitDirectory {
     }
 
     fn atomic_read(&self, path: &Path) -> Result<Vec<u8>, OpenReadError> {
-        Ok(self.section(path)?.to_vec())
+        let bytes = self.section(path)?.read();
+        bytes
+            .map(|b| b.to_vec())
+            .map_err(|io_error| OpenReadError::IoError {
+                io_error: Arc::new(io_error),
+                filepath: path.to_owned(),
+            })
     }
 
     fn delete(&self, path: &Path) -> Result<(), DeleteError> {

@@ -371,7 +371,8 @@ impl Evaluator<'_> {
         // Ids first: they are rare.
         let (ids, words): (Vec<_>, Vec<_>) = tokens.iter().partition(|t| is_id_like(t));
         for token in ids {
-            let mut docs: Vec<u32> = self.split.ids().documents(id_hash(token)).collect();
+            let found = self.split.ids().documents(id_hash(token));
+            let mut docs = found.map_err(|e| ScanError::damaged(self.split.path(), "ids", e))?;
             docs.dedup();
             holding = holding.and(&DocSet::from_sorted(within.range(), &docs));
         }

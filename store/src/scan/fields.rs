@@ -170,11 +170,8 @@ impl Snapshot {
         let mut found = Vec::new();
         for handle in self.splits_of(store) {
             let unit = SplitUnit::open(self, handle)?;
-            let mut docs: Vec<u32> = unit
-                .split
-                .ids()
-                .documents(identity_hash(event_id))
-                .collect();
+            let docs = unit.split.ids().documents(identity_hash(event_id));
+            let mut docs = docs.map_err(|e| ScanError::damaged(unit.split.path(), "ids", e))?;
             docs.dedup();
             if docs.is_empty() {
                 continue;
