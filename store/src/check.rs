@@ -1,11 +1,12 @@
 //! `tarn check`: everything on the disk is read and compared with everything
 //! else that knows of it.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
-use crate::catalog::{BatchEntry, Intent};
+use crate::catalog::{BatchEntry, Intent, SplitEntry};
 use crate::data_store::StoreStatus;
 use crate::event::EventHeader;
+use crate::index::split_file::SplitFileError;
 use crate::kv::columns::Column;
 use crate::kv::db::KvError;
 use crate::kv::keys::EventKey;
@@ -61,6 +62,7 @@ impl Snapshot {
                 ..CheckProgress::default()
             },
             found: HashMap::new(),
+            unknown: HashSet::new(),
         };
         let done = check.run(on_progress, cancel);
         if let Err(error) = done {
@@ -79,6 +81,8 @@ struct Check<'s> {
     progress: CheckProgress,
     /// For each batch how often a split holds each ordinal: 0, 1 or more.
     found: HashMap<u64, Vec<u8>>,
+    /// Batches in splits that do not read: it is not known what those hold.
+    unknown: HashSet<u64>,
 }
 
 impl Check<'_> {
@@ -111,7 +115,7 @@ impl Check<'_> {
             Ok(reader)
         }) {
             Ok(reader) => reader,
-            Err(error) => return self.problem(format!("split {:016x}: {error}", entry.id)),
+            Err(error) => return self.unreadable(entry, &error),
         };
         let name = reader.path().display().to_string();
         if reader.n_docs() != entry.n_docs {
@@ -123,7 +127,7 @@ impl Check<'_> {
         }
         let keys = match reader.keys() {
             Ok(keys) => keys,
-            Err(error) => return self.problem(error.to_string()),
+            Err(error) => return self.unreadable(entry, &error),
         };
         for doc in 0..reader.n_docs() {
             let time_ms = keys.time.value(doc);
@@ -148,6 +152,15 @@ impl Check<'_> {
         }
         self.report.splits += 1;
         self.report.split_bytes += entry.bytes;
+    }
+
+    fn unreadable(&mut self, entry: &SplitEntry, error: &SplitFileError) {
+        self.unknown.extend(&entry.batches);
+        let mends = match error {
+            SplitFileError::Io { .. } => "; `tarn reindex` makes it anew from the events",
+            _ => "",
+        };
+        self.problem(format!("split {:016x}: {error}{mends}", entry.id));
     }
 
     fn events(
@@ -230,6 +243,7 @@ impl Check<'_> {
                 self.report.event_bytes += event.record.len() as u64;
             }
             (true, 0) => {}
+            (false, 0) if self.unknown.contains(&key.batch) => {}
             (true, _) => self.problem(format!("a dropped duplicate is in a split: {}", place())),
             (false, 0) => self.problem(format!(
                 "no split holds this event, `tarn reindex` mends it: {}",

@@ -1,7 +1,8 @@
 //! The data directory: what lies where, whose it is, and its format.
 //!
 //! ```text
-//! DIR/FORMAT       "tarn-data 1": the format of everything below
+//! DIR/FORMAT       "tarn-data 2": the format of everything below
+//! DIR/CLOSED       how the last writer left db/ (`closed.rs`)
 //! DIR/LOCK         locked by the one process that writes
 //! DIR/owner.sock   where that process takes work from others (mode 0600)
 //! DIR/db/          RocksDB: events and the catalogue
@@ -17,10 +18,13 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::advice;
-use crate::kv::db::KvError;
+use crate::kv::db::{Db, KvError};
 
-/// The format that this build writes, and the only one it reads.
-const FORMAT: &str = "tarn-data 1";
+/// The format that this build writes.
+const FORMAT: &str = "tarn-data 2";
+/// Read as well; a writer makes [`FORMAT`] of it. It has no CLOSED, which a build
+/// that knows this one only would leave behind stale.
+const FORMAT_1: &str = "tarn-data 1";
 
 /// Why a data directory could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -42,10 +46,20 @@ pub enum OpenError {
     )]
     NotOurs { path: PathBuf },
     #[error(
-        "{} has format {found:?}, this build reads {FORMAT:?}; use the version of tarn that wrote it",
+        "{} has format {found:?}, this build reads {FORMAT_1:?} and {FORMAT:?}; use the version of tarn that wrote it",
         path.display()
     )]
     Format { path: PathBuf, found: String },
+    #[error(
+        "{} is missing, and the directory holds a database: bring the file back from a backup",
+        path.display()
+    )]
+    FormatMissing { path: PathBuf },
+    #[error(
+        "{} is damaged: {reason}; restore the data directory from a backup, or see \"Damage\" in docs/storage-format.md",
+        path.display()
+    )]
+    Damaged { path: PathBuf, reason: String },
     #[error("{} is being written by another process", path.display())]
     Owned { path: PathBuf },
     #[error(transparent)]
@@ -93,17 +107,34 @@ impl Directory {
         self.root.join("FORMAT")
     }
 
+    pub fn closed_file(&self) -> PathBuf {
+        self.root.join("CLOSED")
+    }
+
     /// Refuses a directory of another format, or none.
     pub fn check_format(&self) -> Result<(), OpenError> {
+        self.read_format().map(drop)
+    }
+
+    /// Gives one of the formats that this build reads.
+    fn read_format(&self) -> Result<&'static str, OpenError> {
         let path = self.format_file();
-        match fs::read_to_string(&path) {
-            Ok(found) if found.trim_end() == FORMAT => Ok(()),
-            Ok(found) => Err(OpenError::Format {
-                path: self.root.clone(),
-                found: found.trim_end().chars().take(80).collect(),
-            }),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(OpenError::Missing {
-                path: self.root.clone(),
+        match fs::read(&path) {
+            Ok(found) => {
+                let found = String::from_utf8_lossy(&found);
+                let known = [FORMAT, FORMAT_1]
+                    .into_iter()
+                    .find(|known| found.strip_suffix('\n') == Some(known));
+                known.ok_or_else(|| OpenError::Format {
+                    path: self.root.clone(),
+                    found: found.trim_end().chars().take(80).collect(),
+                })
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(match self.has_database() {
+                true => OpenError::FormatMissing { path },
+                false => OpenError::Missing {
+                    path: self.root.clone(),
+                },
             }),
             Err(source) => Err(OpenError::Io {
                 operation: "reading",
@@ -125,20 +156,53 @@ impl Directory {
         for folder in [self.db(), self.splits(), self.tmp()] {
             create_private(&folder)?;
         }
-        if !self.format_file().exists() {
-            let new = root.join("FORMAT.new");
-            fs::write(&new, format!("{FORMAT}\n")).map_err(|e| failed("writing", &new, e))?;
-            sync(&new)?;
-            fs::rename(&new, self.format_file()).map_err(|e| failed("renaming", &new, e))?;
-            sync(root)?;
+        match self.read_format() {
+            Ok(FORMAT) => {}
+            Ok(_) | Err(OpenError::Missing { .. }) => self.write_format()?,
+            Err(other) => return Err(other),
         }
-        self.check_format()?;
         Ok(lock)
+    }
+
+    fn write_format(&self) -> Result<(), OpenError> {
+        let new = self.root.join("FORMAT.new");
+        fs::write(&new, format!("{FORMAT}\n")).map_err(|e| failed("writing", &new, e))?;
+        sync(&new)?;
+        fs::rename(&new, self.format_file()).map_err(|e| failed("renaming", &new, e))?;
+        sync(&self.root)
+    }
+
+    /// A copy that was made without what is only on its way has none.
+    pub fn make_tmp(&self) -> Result<(), OpenError> {
+        create_private(&self.tmp())
+    }
+
+    /// Whether something was stored: FORMAT is there before the database.
+    fn has_database(&self) -> bool {
+        let mut db = fs::read_dir(self.db()).into_iter().flatten();
+        db.next().is_some()
+    }
+
+    /// Refuses a directory that would be taken for a new one, because the
+    /// beginning of its database is lost: opening it would remove what is left.
+    pub fn check_ground_state(&self) -> Result<(), OpenError> {
+        let db = self.db();
+        let is_lost = Db::has_lost_its_beginning(&db).map_err(|e| failed("listing", &db, e))?;
+        let splits = self.splits();
+        let mut listed = fs::read_dir(&splits).map_err(|e| failed("listing", &splits, e))?;
+        let has_no_files = fs::read_dir(&db).is_ok_and(|mut files| files.next().is_none());
+        if is_lost || has_no_files && listed.next().is_some() {
+            return Err(OpenError::Damaged {
+                path: db,
+                reason: "CURRENT is missing, by which the database is found".into(),
+            });
+        }
+        Ok(())
     }
 
     /// Refuses a directory that holds other files than ours and no format.
     fn refuse_foreign(&self) -> Result<(), OpenError> {
-        const OURS: [&str; 7] = [
+        const OURS: [&str; 8] = [
             "db",
             "splits",
             "tmp",
@@ -146,6 +210,7 @@ impl Directory {
             "owner.sock",
             "FORMAT.new",
             "FORMAT",
+            "CLOSED",
         ];
         let root = &self.root;
         if self.format_file().exists() {
@@ -203,13 +268,13 @@ fn create_private(folder: &Path) -> Result<(), OpenError> {
     holders.iter().try_for_each(|holder| sync(holder))
 }
 
-fn sync(path: &Path) -> Result<(), OpenError> {
+pub(crate) fn sync(path: &Path) -> Result<(), OpenError> {
     File::open(path)
         .and_then(|f| f.sync_all())
         .map_err(|e| failed("syncing", path, e))
 }
 
-fn failed(operation: &'static str, path: &Path, source: io::Error) -> OpenError {
+pub(crate) fn failed(operation: &'static str, path: &Path, source: io::Error) -> OpenError {
     OpenError::Io {
         operation,
         path: path.to_owned(),

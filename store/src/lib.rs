@@ -5,6 +5,7 @@ mod arrivals;
 pub mod catalog;
 mod catalogue;
 pub mod check;
+mod closed;
 pub mod content;
 pub mod data_store;
 pub mod directory;

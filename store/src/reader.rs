@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::closed;
 use crate::directory::{Directory, OpenError};
 use crate::index::cache::SplitCache;
 use crate::kv::db::{Db, Written};
@@ -35,6 +36,8 @@ impl Reader {
         static READERS: AtomicU64 = AtomicU64::new(0);
         let directory = Directory::at(root);
         directory.check_format()?;
+        closed::compare(&directory)?;
+        directory.make_tmp()?;
         let scratch = directory.tmp().join(format!(
             "reader-{}-{}",
             std::process::id(),

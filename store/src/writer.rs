@@ -7,6 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::catalogue::Catalogue;
+use crate::closed::{self, WhenClosed};
 use crate::data_store::EventDataStore;
 use crate::directory::{Directory, OpenError};
 use crate::import::tail::Tail;
@@ -116,6 +117,8 @@ impl Core {
 pub struct Writer {
     pub(crate) core: Arc<Core>,
     recovered: Recovered,
+    /// After `core`, and before the lock.
+    _when_closed: WhenClosed,
     _lock: File,
 }
 
@@ -127,7 +130,11 @@ impl Writer {
     pub fn open(root: &Path, options: WriteOptions) -> Result<Self, OpenError> {
         let directory = Directory::at(root);
         let lock = directory.take()?;
+        closed::compare(&directory)?;
+        directory.check_ground_state()?;
+        closed::remove(&directory)?;
         let db = Db::open_primary(&directory.db(), &directory.tmp())?;
+        let when_closed = WhenClosed::new(&directory, &db);
         let recovered = recovery::recover(&directory, &db)?;
         let core = Core {
             numbers: Numbers::open(&db)?,
@@ -143,6 +150,7 @@ impl Writer {
         Ok(Self {
             core: Arc::new(core),
             recovered,
+            _when_closed: when_closed,
             _lock: lock,
         })
     }

@@ -58,9 +58,9 @@ pub enum Column {
     /// `catalog::ConflictEntry`. **Written** by the write that publishes the
     /// batch. **Read** by `imports conflicts`.
     Conflicts,
-    /// The next batch, split, import, source and store number.
-    /// **Key** name. **Value** u64 in decimal digits. **Written** by
-    /// `catalog::Numbers`. **Read** at open for writing.
+    /// The next number of a batch, split, import, source or reject: one for all.
+    /// **Key** `next`. **Value** u64 in decimal digits. **Written** by
+    /// `numbers::Numbers`. **Read** at open for writing.
     Numbers,
 }
 

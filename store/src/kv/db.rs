@@ -8,7 +8,7 @@
 //! more is written through the same [`Db`]: whoever opens the directory next
 //! reads what is there, as after a crash.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -17,12 +17,12 @@ use std::time::SystemTime;
 use parking_lot::Mutex;
 use rocksdb::{
     BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBCompressionType,
-    DBWithThreadMode, IngestExternalFileOptions, IteratorMode, MultiThreaded, Options, ReadOptions,
-    SstFileWriter, WriteBatch, WriteOptions, properties,
+    DBRecoveryMode, DBWithThreadMode, IngestExternalFileOptions, IteratorMode, MultiThreaded,
+    Options, ReadOptions, SstFileWriter, WriteBatch, WriteOptions, properties,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::columns::Column;
 use crate::advice;
@@ -59,6 +59,8 @@ pub type Pair = (Box<[u8]>, Box<[u8]>);
 /// The ordered store of one data directory.
 pub struct Db {
     db: RocksDb,
+    /// After `db`, which is closed when this is dropped.
+    alive: Arc<Alive>,
     path: PathBuf,
     /// A secondary's own folder, for its log; removed with it.
     scratch: Option<PathBuf>,
@@ -67,8 +69,11 @@ pub struct Db {
     /// [`put_back`].
     ingests: Mutex<()>,
     /// Why the first write that failed did.
-    failed: OnceLock<String>,
+    failed: Arc<OnceLock<String>>,
 }
+
+/// Is there as long as RocksDB has the files open.
+pub struct Alive;
 
 /// See [`Db::written`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +140,10 @@ fn database_options() -> Options {
     options.set_max_background_jobs(2);
     options.set_keep_log_file_num(4);
     options.set_max_total_wal_size(64 << 20);
+    // A crash may cut the last record, which nobody was told is durable. A log
+    // that is damaged before its end holds records that somebody was: it is an
+    // error, and not by default the end of what is read.
+    options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
     options
 }
 
@@ -162,11 +171,12 @@ impl Db {
             .map_err(|source| io("opening for writing", path, source))?;
         Ok(Self {
             db,
+            alive: Arc::new(Alive),
             path: path.to_owned(),
             scratch: None,
             follows: Mutex::default(),
             ingests: Mutex::default(),
-            failed: OnceLock::new(),
+            failed: Arc::default(),
         })
     }
 
@@ -183,11 +193,12 @@ impl Db {
             .map_err(|source| io("opening for reading", path, source))?;
         Ok(Self {
             db,
+            alive: Arc::new(Alive),
             path: path.to_owned(),
             scratch: Some(scratch),
             follows: Mutex::default(),
             ingests: Mutex::default(),
-            failed: OnceLock::new(),
+            failed: Arc::default(),
         })
     }
 
@@ -204,15 +215,56 @@ impl Db {
         for entry in fs::read_dir(&self.path).ok()? {
             let entry = entry.ok()?;
             let name = entry.file_name();
-            let is_appended_to = name.as_encoded_bytes().ends_with(b".log")
-                || name.as_encoded_bytes().starts_with(b"MANIFEST-");
-            if is_appended_to {
+            if is_appended_to(&name) {
                 let of_file = entry.metadata().ok()?;
                 files.push((name, of_file.len(), of_file.modified().ok()?));
             }
         }
         files.sort();
         Some(Written(files))
+    }
+
+    /// The files of a closed database in which an end that is missing would not
+    /// be noticed, and the one that names the manifest, in the order of their
+    /// names.
+    pub fn files_with_an_end(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(path)? {
+            let name = entry?.file_name();
+            if is_appended_to(&name) || name == CURRENT {
+                files.push(path.join(name));
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// Whether the folder held a database and cannot be opened as one any more:
+    /// RocksDB would make a new one in it and remove what is there.
+    pub fn has_lost_its_beginning(path: &Path) -> std::io::Result<bool> {
+        if path.join(CURRENT).exists() {
+            return Ok(false);
+        }
+        for entry in fs::read_dir(path)? {
+            let name = entry?.file_name();
+            let name = name.as_encoded_bytes();
+            // Both come after CURRENT when a database is made.
+            if name.ends_with(b".log") || name.ends_with(b".sst") {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Why the first write that failed did, for who asks after the database is
+    /// closed.
+    pub fn failure(&self) -> Arc<OnceLock<String>> {
+        Arc::clone(&self.failed)
+    }
+
+    /// Cannot be upgraded any more when RocksDB has closed its files.
+    pub fn alive(&self) -> Weak<Alive> {
+        Arc::downgrade(&self.alive)
     }
 
     /// Reads the catalogue as the writer left it by now, and makes sure that
@@ -449,6 +501,15 @@ fn put_back(
         fs::remove_file(missing).ok()?;
     }
     None
+}
+
+/// Names the manifest that counts; the first file that RocksDB reads.
+const CURRENT: &str = "CURRENT";
+
+/// Whether RocksDB appends to files of the name.
+fn is_appended_to(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.ends_with(b".log") || name.starts_with(b"MANIFEST-")
 }
 
 fn io(operation: &'static str, path: &Path, source: rocksdb::Error) -> KvError {

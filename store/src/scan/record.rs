@@ -141,7 +141,10 @@ impl Records {
                 Some(value) => self.stored(key, &value),
                 None => Err(ScanError::Corrupt {
                     place: place(&key),
-                    reason: "a split names it, but it is not stored".into(),
+                    reason:
+                        "a split names it, but it is not stored: a file of db/ is missing or cut; \
+                             restore it from a backup"
+                            .into(),
                 }),
             })
             .collect()
