@@ -26,6 +26,10 @@ mod hostile;
 #[cfg(target_os = "linux")]
 mod faults;
 
+/// Flipped bits and files that end too early are found and never served; stores
+/// of every format open.
+mod corruption;
+
 /// What is older than its store keeps is gone, and nothing else is.
 mod retention;
 

@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use tarn_query::{Code, Engine, EngineOptions, Language, QueryError, QueryRequest, Tz};
-use tarn_store::{Access, AccountScope, Cancel, TimeRange};
+use tarn_store::{Access, AccountScope, Cancel, Snapshot, TimeRange};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -79,6 +81,23 @@ impl Asker {
     }
 
     pub fn ask(&self, world: &World, question: &Question<'_>) -> Answer {
+        self.rows(&world.snapshot, question).map_err(Failure::from)
+    }
+
+    pub fn rows(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        question: &Question<'_>,
+    ) -> Result<Vec<Row>, QueryError> {
+        let (_, batches) = self.batches(snapshot, question)?;
+        Ok(batches.iter().flat_map(rows_of).collect())
+    }
+
+    pub fn batches(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        question: &Question<'_>,
+    ) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
         let request = QueryRequest {
             text: question.text.to_owned(),
             language: question.language,
@@ -95,13 +114,12 @@ impl Asker {
             cancel: Cancel::default(),
         };
         self.runtime.block_on(async {
-            let snapshot = Arc::clone(&world.snapshot);
-            let mut stream = self.engine.query(snapshot, &request).await?;
-            let mut rows = Vec::new();
+            let mut stream = self.engine.query(Arc::clone(snapshot), &request).await?;
+            let mut batches = Vec::new();
             while let Some(batch) = stream.next().await {
-                rows.extend(rows_of(&batch?));
+                batches.push(batch?);
             }
-            Ok(rows)
+            Ok((Arc::clone(&stream.schema), batches))
         })
     }
 }

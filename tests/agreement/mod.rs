@@ -13,7 +13,7 @@
 //! `PROPTEST_CASES` sets how many queries each test asks, `PROPTEST_RNG_SEED`
 //! which queries and events these are; the seed is in a failure's message.
 
-mod answer;
+pub mod answer;
 mod insights;
 mod literals;
 mod sql;

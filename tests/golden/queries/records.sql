@@ -1,0 +1,1 @@
+SELECT eventID, awsRegion, recipientAccountId, eventJson FROM default WHERE errorCode IS NOT NULL ORDER BY eventID LIMIT 8
