@@ -46,18 +46,25 @@ fn count(faults: &Faults, call: Call, act: impl FnOnce()) -> usize {
     faults.heal().made
 }
 
-/// Which of so many calls fail, and whether all that follow do: every one both
-/// ways with `TARN_TESTS_FAULTS=all`, else some.
-fn moments(n_calls: usize) -> Vec<(usize, bool)> {
+/// Which of so many calls are refused, and whether all that follow are: every one
+/// both ways with `TARN_TESTS_FAULTS=all`, else some.
+fn orders(call: Call, refusal: Refusal, n_calls: usize) -> Vec<Order> {
+    let order = |(at, lasts)| Order {
+        call,
+        refusal,
+        at,
+        lasts,
+    };
     if n_calls == 0 {
         return Vec::new();
     }
     if std::env::var("TARN_TESTS_FAULTS").is_ok_and(|v| v == "all") {
         let both = |at| [(at, false), (at, true)];
-        return (1..=n_calls).flat_map(both).collect();
+        return (1..=n_calls).flat_map(both).map(order).collect();
     }
     // The last of the kind mostly belongs to what acknowledges.
-    vec![(1, true), (n_calls.div_ceil(2), false), (n_calls, false)]
+    let some = [(1, true), (n_calls.div_ceil(2), false), (n_calls, false)];
+    some.map(order).into()
 }
 
 /// Tries the action with the faults of the kinds at all moments. Returns how
@@ -68,13 +75,7 @@ fn sweep(scene: &Scene, action: Action) -> usize {
         let mut trial = scene.trial(action);
         let faults = Arc::clone(&trial.faults);
         let n_calls = count(&faults, call, || trial.act().expect("nothing fails"));
-        for (at, lasts) in moments(n_calls) {
-            let order = Order {
-                call,
-                refusal,
-                at,
-                lasts,
-            };
+        for order in orders(call, refusal, n_calls) {
             n_failed += usize::from(scene.trial(action).fail(name, order) > 0);
         }
     }

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use tarn_store::{Cancel, Reader};
 
 use super::trial::{Action, Scene};
-use super::{FAULTS, count, moments};
+use super::{FAULTS, count, orders};
 use crate::support::ask;
-use crate::support::faults::Order;
 use crate::support::home;
 
 /// What a question is answered with, or why not.
@@ -44,13 +43,7 @@ fn questions_are_answered_wholly_or_refused() {
         let n_calls = count(&trial.faults, call, || {
             answer(&trial.data).expect("nothing fails");
         });
-        for (at, lasts) in moments(n_calls) {
-            let order = Order {
-                call,
-                refusal,
-                at,
-                lasts,
-            };
+        for order in orders(call, refusal, n_calls) {
             trial.faults.order(order);
             let answered = answer(&trial.data);
             trial.faults.heal();
