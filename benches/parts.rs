@@ -14,14 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use tarn_query::{Engine, EngineOptions, Language, QueryRequest, Tz};
+use tarn_query::{Engine, EngineOptions, QueryRequest};
 use tarn_store::event::EventHeader;
 use tarn_store::import::ImportRequest;
 use tarn_store::import::decode::{DecodeLimits, Item, SourceHints, decode};
 use tarn_store::index::writer::{Document, SplitBuilder};
 use tarn_store::json::Json;
 use tarn_store::owner::Session;
-use tarn_store::{Access, AccountScope, Cancel, Reader, Snapshot, TimeRange, WriteOptions};
+use tarn_store::{Cancel, Reader, Snapshot, WriteOptions};
 use tempfile::TempDir;
 
 const EVENTS: u64 = 20_000;
@@ -208,21 +208,7 @@ impl Asker {
     }
 
     fn request(&self, text: &str) -> QueryRequest {
-        QueryRequest {
-            text: text.to_owned(),
-            language: Language::Auto,
-            store: "default".into(),
-            time: TimeRange::ALL,
-            scope: AccountScope::All,
-            parameters: Vec::new(),
-            limit: None,
-            is_followed: false,
-            timeout: None,
-            now_ms: NOW_MS,
-            zone: Tz::UTC,
-            access: Access::Indexed,
-            cancel: Cancel::default(),
-        }
+        QueryRequest::new(text, NOW_MS)
     }
 
     /// The number of rows.

@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use tarn_query::{Engine, EngineOptions, Language, QueryRequest, Tz};
-use tarn_store::{Access, AccountScope, Cancel, Snapshot, TimeRange};
+use tarn_query::{Engine, EngineOptions, QueryRequest};
+use tarn_store::{Access, Snapshot};
 
 use crate::support::ask::{Row, rows_of};
 use crate::support::home::{self, Home, NOW_MS};
@@ -205,19 +205,8 @@ impl Asker {
 
 fn request(text: &str, access: Access) -> QueryRequest {
     QueryRequest {
-        text: text.to_owned(),
-        language: Language::Auto,
-        store: "default".into(),
-        time: TimeRange::ALL,
-        scope: AccountScope::All,
-        parameters: Vec::new(),
-        limit: None,
-        is_followed: false,
-        timeout: None,
-        now_ms: NOW_MS,
-        zone: Tz::UTC,
         access,
-        cancel: Cancel::default(),
+        ..QueryRequest::new(text, NOW_MS)
     }
 }
 

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use tarn_query::{Engine, EngineOptions, Language, QueryRequest, Tz};
+use tarn_query::{Engine, EngineOptions, Language, QueryRequest};
 use tarn_store::manage::NewStore;
 use tarn_store::owner::Session;
-use tarn_store::{Access, AccountScope, Cancel, Snapshot, StoreId, TimeRange, WriteOptions};
+use tarn_store::{Snapshot, StoreId, WriteOptions};
 
 use crate::support::ask;
 use crate::support::home::{self, Home};
@@ -109,19 +109,9 @@ fn session(home: &Home, clock: fn() -> i64) -> Session {
 
 async fn count(engine: &Engine, snapshot: Arc<Snapshot>, now_ms: i64) -> usize {
     let request = QueryRequest {
-        text: "SELECT eventID FROM brief".into(),
         language: Language::Sql,
         store: "brief".into(),
-        time: TimeRange::ALL,
-        scope: AccountScope::All,
-        parameters: Vec::new(),
-        limit: None,
-        timeout: None,
-        now_ms,
-        zone: Tz::UTC,
-        access: Access::Indexed,
-        is_followed: false,
-        cancel: Cancel::default(),
+        ..QueryRequest::new("SELECT eventID FROM brief", now_ms)
     };
     let mut rows = engine.query(snapshot, &request).await.expect("planned");
     let mut n = 0;

@@ -39,6 +39,26 @@ pub struct QueryRequest {
 }
 
 impl QueryRequest {
+    /// A query of everything in the store `default`, at a time in milliseconds since 1970
+    /// UTC, with neither limit nor timeout.
+    pub fn new(text: &str, now_ms: i64) -> Self {
+        Self {
+            text: text.to_owned(),
+            language: Language::Auto,
+            store: "default".to_owned(),
+            time: TimeRange::ALL,
+            scope: AccountScope::All,
+            parameters: Vec::new(),
+            limit: None,
+            is_followed: false,
+            timeout: None,
+            now_ms,
+            zone: Tz::UTC,
+            access: Access::Indexed,
+            cancel: Cancel::default(),
+        }
+    }
+
     pub(crate) fn clock(&self) -> Clock {
         Clock {
             now_ms: self.now_ms,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use tarn_query::{Code, Engine, EngineOptions, Language, QueryError, QueryRequest, Tz};
-use tarn_store::{Access, AccountScope, Cancel, Snapshot, TimeRange};
+use tarn_query::{Code, Engine, EngineOptions, Language, QueryError, QueryRequest};
+use tarn_store::{Access, AccountScope, Snapshot, TimeRange};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -99,19 +99,11 @@ impl Asker {
         question: &Question<'_>,
     ) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
         let request = QueryRequest {
-            text: question.text.to_owned(),
             language: question.language,
-            store: "default".to_owned(),
             time: question.time,
             scope: question.scope.clone(),
-            parameters: Vec::new(),
-            limit: None,
-            timeout: None,
-            now_ms: NOW_MS,
-            zone: Tz::UTC,
             access: question.access,
-            is_followed: false,
-            cancel: Cancel::default(),
+            ..QueryRequest::new(question.text, NOW_MS)
         };
         self.runtime.block_on(async {
             let mut stream = self.engine.query(Arc::clone(snapshot), &request).await?;

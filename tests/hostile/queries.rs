@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tarn_query::{Code, Engine, EngineOptions, Language, QueryError, QueryRequest, Tz};
+use tarn_query::{Code, Engine, EngineOptions, Language, QueryError, QueryRequest};
+use tarn_store::Snapshot;
 use tarn_store::owner::Session;
-use tarn_store::{Access, AccountScope, Cancel, Snapshot, TimeRange};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -55,19 +55,9 @@ impl Store {
     /// How many rows there are. On the thread of the caller, whose stack is a test's.
     fn ask(&self, language: Language, text: &str) -> Result<usize, QueryError> {
         let request = QueryRequest {
-            text: text.to_owned(),
             language,
-            store: "default".to_owned(),
-            time: TimeRange::ALL,
-            scope: AccountScope::All,
-            parameters: Vec::new(),
-            limit: None,
-            is_followed: false,
             timeout: Some(TIMEOUT),
-            now_ms: NOW_MS,
-            zone: Tz::UTC,
-            access: Access::Indexed,
-            cancel: Cancel::default(),
+            ..QueryRequest::new(text, NOW_MS)
         };
         let begun = Instant::now();
         let rows = self.runtime.block_on(async {

@@ -5,14 +5,14 @@ mod records;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tarn_store::{Access, AccountScope, Cancel, ScanRequest, TimeOrder, TimeRange};
+use tarn_store::{AccountScope, ScanRequest, TimeOrder};
 
 use self::records::{Records, column_names};
 use crate::error::{Code, ErrorKind, QueryError};
 use crate::language::Language;
 use crate::request::QueryRequest;
 use crate::results::{CsvWriter, ResultWriter};
-use crate::{Engine, EngineOptions, Tz};
+use crate::{Engine, EngineOptions};
 
 const RECORDS: [&str; 4] = [
     r#"{"eventTime":"2024-01-01T00:00:00Z","eventID":"1","eventName":"CreateUser","recipientAccountId":"111111111111","userIdentity":{"arn":"arn:aws:iam::111111111111:user/a","type":"IAMUser"},"readOnly":false,"requestParameters":{"userName":"mallory"}}"#,
@@ -22,21 +22,7 @@ const RECORDS: [&str; 4] = [
 ];
 
 fn request(text: &str) -> QueryRequest {
-    QueryRequest {
-        text: text.to_owned(),
-        language: Language::Auto,
-        store: "default".to_owned(),
-        time: TimeRange::ALL,
-        scope: AccountScope::All,
-        parameters: Vec::new(),
-        limit: None,
-        is_followed: false,
-        timeout: None,
-        now_ms: 1_704_400_000_000,
-        zone: Tz::UTC,
-        access: Access::Indexed,
-        cancel: Cancel::default(),
-    }
+    QueryRequest::new(text, 1_704_400_000_000)
 }
 
 fn engine() -> (Engine, tempfile::TempDir) {
