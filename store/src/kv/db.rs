@@ -17,8 +17,8 @@ use std::time::SystemTime;
 use parking_lot::Mutex;
 use rocksdb::{
     BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBCompressionType,
-    DBRecoveryMode, DBWithThreadMode, IngestExternalFileOptions, IteratorMode, MultiThreaded,
-    Options, ReadOptions, SstFileWriter, WriteBatch, WriteOptions, properties,
+    DBRecoveryMode, DBWithThreadMode, FlushOptions, IngestExternalFileOptions, IteratorMode,
+    MultiThreaded, Options, ReadOptions, SstFileWriter, WriteBatch, WriteOptions, properties,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -116,6 +116,8 @@ const SST_BYTES: u64 = 256 << 20;
 /// is written otherwise is small, but for rejects, which come as fast as they are
 /// read.
 const WRITE_BUFFER_BYTES: usize = 16 << 20;
+/// A log that takes longer to read than the files of all families take to open.
+const LONG_LOG_BYTES: u64 = 1 << 20;
 
 fn column_options(column: Column, cache: &Cache) -> Options {
     let mut table = BlockBasedOptions::default();
@@ -441,6 +443,25 @@ impl Db {
         })
     }
 
+    /// Moves what a long log holds into files. Everybody who opens the database
+    /// would read it again, record by record.
+    fn empty_a_long_log(&self) -> Result<(), KvError> {
+        let length = |(name, length, _): &(OsString, u64, SystemTime)| {
+            name.as_encoded_bytes()
+                .ends_with(b".log")
+                .then_some(*length)
+        };
+        let written = self.written().map_or_else(Vec::new, |written| written.0);
+        if written.iter().filter_map(length).sum::<u64>() < LONG_LOG_BYTES {
+            return Ok(());
+        }
+        let families = Column::ALL.map(|column| self.family(column));
+        let families: Vec<_> = families.iter().collect();
+        self.change("emptying the log", &self.path, || {
+            self.db.flush_cfs_opt(&families, &FlushOptions::default())
+        })
+    }
+
     /// Reads every block of the column family's files and compares checksums.
     pub fn verify_checksums(&self, column: Column) -> Result<u64, KvError> {
         let mut options = ReadOptions::default();
@@ -460,10 +481,18 @@ impl Db {
 
 impl Drop for Db {
     fn drop(&mut self) {
-        if let Some(scratch) = &self.scratch {
-            // Holds RocksDB's log of this reader only; nobody misses it, and
-            // nobody can be told here.
-            let _ = std::fs::remove_dir_all(scratch);
+        match &self.scratch {
+            Some(scratch) => {
+                // Holds RocksDB's log of this reader only; nobody misses it, and
+                // nobody can be told here.
+                let _ = std::fs::remove_dir_all(scratch);
+            }
+            None if self.has_failed() => {}
+            None => {
+                if let Err(error) = self.empty_a_long_log() {
+                    tracing::warn!(%error, "the next command reads the log of this one");
+                }
+            }
         }
     }
 }
@@ -526,4 +555,48 @@ fn read_entry<T: DeserializeOwned>(column: Column, key: &[u8], value: &[u8]) -> 
         key: key.escape_ascii().to_string(),
         reason: e.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log_bytes(path: &Path) -> u64 {
+        let log = |entry: fs::DirEntry| {
+            let is_log = entry.path().extension().is_some_and(|e| e == "log");
+            is_log.then(|| entry.metadata().expect("a file").len())
+        };
+        let entries = fs::read_dir(path).expect("a database");
+        entries.flatten().filter_map(log).sum()
+    }
+
+    fn change_of(bytes: u64, key: u8) -> Changes {
+        let mut changes = Changes::default();
+        changes.put(Column::Files, [key], vec![key; bytes as usize]);
+        changes
+    }
+
+    #[test]
+    fn a_long_log_is_emptied_when_the_database_is_closed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("db");
+        let open = || Db::open_primary(&path, dir.path()).expect("opens");
+
+        let db = open();
+        db.write(change_of(1_000, 1)).expect("written");
+        drop(db);
+        assert!(log_bytes(&path) > 1_000, "a short one is left as it is");
+
+        let db = open();
+        db.write(change_of(LONG_LOG_BYTES, 2)).expect("written");
+        assert!(log_bytes(&path) > LONG_LOG_BYTES);
+        drop(db);
+        assert_eq!(log_bytes(&path), 0);
+
+        let db = open();
+        for (key, bytes) in [(1, 1_000), (2, LONG_LOG_BYTES)] {
+            let value = db.get(Column::Files, &[key]).expect("read");
+            assert_eq!(value.map(|v| v.len() as u64), Some(bytes));
+        }
+    }
 }
