@@ -1,7 +1,7 @@
 //! A batch becomes durable, then visible: intent, events, split, publish.
 //!
 //! ```text
-//! intent ─sync→ events (ingested SST) ─sync→ split file ─sync→ publish: batch,
+//! intent ─sync→ split file ─sync→ events (ingested SST) ─sync→ publish: batch,
 //! split, files, rejects, conflicts; intent gone ─ one synced write
 //! ```
 //!
@@ -133,7 +133,7 @@ fn commit_marked(
     published.map(|()| rest)
 }
 
-/// Writes the events and the split; of both nothing is visible yet.
+/// Writes the split and the events; of both nothing is visible yet.
 fn write_files(
     core: &Core,
     store: StoreId,
@@ -142,10 +142,12 @@ fn write_files(
     staged: &Path,
     index: SplitBuilder,
 ) -> Result<BuiltSplit, ImportError> {
-    write_events(staged, store, number, batch)?;
-    core.step("events staged");
+    // The split first: with it goes the memory of the index, before the file of
+    // events asks for as much.
     let built = index.finish()?;
     core.step("split written");
+    write_events(staged, store, number, batch)?;
+    core.step("events staged");
     core.db.ingest(staged)?;
     // A link keeps the file's second name; RocksDB removes it when it can.
     let _ = fs::remove_file(staged);

