@@ -110,6 +110,9 @@ impl Changes {
 /// 64 KiB blocks: records repeat each other, and zstd sees more of them at a
 /// time than in RocksDB's default of 4 KiB.
 const EVENT_BLOCK_BYTES: usize = 64 << 10;
+/// Entries of files and sources are looked up one at a time, and their paths repeat
+/// each other.
+const CATALOGUE_BLOCK_BYTES: usize = 16 << 10;
 /// Each file of events has pieces of some of its records, which every block of the
 /// file is compressed against: an eighth less on the disk, in no more time. Twice as
 /// much saves another hundredth.
@@ -117,7 +120,9 @@ const DICTIONARY_BYTES: i32 = 64 << 10;
 /// Window bits, level and strategy; RocksDB's names for "zstd's own".
 const ZSTD_DEFAULTS: (i32, i32, i32) = (-14, 32767, 0);
 const BLOCK_CACHE_BYTES: usize = 64 << 20;
-const SST_BYTES: u64 = 256 << 20;
+/// A compaction holds as much in memory until it has chosen the pieces.
+const SST_BYTES: u64 = 64 << 20;
+const LEVEL_ONE_BYTES: u64 = 1 << 30;
 /// Of a column family, which may have two. Events are written as whole files; what
 /// is written otherwise is small, but for rejects, which come as fast as they are
 /// read.
@@ -130,13 +135,14 @@ fn column_options(column: Column, cache: &Cache) -> Options {
     table.set_block_cache(cache);
     let mut options = Options::default();
     options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+    options.set_compression_type(DBCompressionType::Zstd);
+    table.set_block_size(CATALOGUE_BLOCK_BYTES);
     if matches!(column, Column::Events | Column::Tail) {
         table.set_block_size(EVENT_BLOCK_BYTES);
-        options.set_compression_type(DBCompressionType::Zstd);
         let (window_bits, level, strategy) = ZSTD_DEFAULTS;
         options.set_compression_options(window_bits, level, strategy, DICTIONARY_BYTES);
         options.set_target_file_size_base(SST_BYTES);
-        options.set_max_bytes_for_level_base(4 * SST_BYTES);
+        options.set_max_bytes_for_level_base(LEVEL_ONE_BYTES);
         // Batches come in the order of time and barely overlap: there is little
         // that a compaction of few files would gain.
         options.set_level_zero_file_num_compaction_trigger(12);
