@@ -526,6 +526,9 @@ pub struct ImportRetryArgs {
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
+    /// Save what can be read where a damaged log keeps the directory from opening
+    #[arg(long, conflicts_with = "output")]
+    pub salvage: bool,
     /// Form of the report
     #[arg(short, long, visible_alias = "format", value_enum, value_name = "FORMAT", default_value_t = SummaryFormat::Text)]
     pub output: SummaryFormat,

@@ -73,13 +73,16 @@ impl Context {
 
     /// The directory, for writing, whoever owns it.
     pub fn session(&self) -> anyhow::Result<Session> {
-        let options = WriteOptions {
+        Ok(Session::open(&self.data, &self.write_options()?)?)
+    }
+
+    pub fn write_options(&self) -> anyhow::Result<WriteOptions> {
+        Ok(WriteOptions {
             threads: self.threads,
             memory_bytes: usize::try_from(self.memory_bytes)?,
             clock: now_ms,
             on_step: None,
-        };
-        Ok(Session::open(&self.data, &options)?)
+        })
     }
 
     /// The store that a name, UUID or ARN means.

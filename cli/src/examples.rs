@@ -147,9 +147,12 @@ pub const CHECK: &str = "\
 EXAMPLES
   tarn check
   tarn check -o json
+  tarn check --salvage
 
 Reads everything. Exit status is 1 when something is wrong. What can be built
-again is mended by `tarn reindex`.";
+again is mended by `tarn reindex`. A directory that a damaged log keeps from
+opening is restored from a backup; without one, --salvage copies the log aside,
+takes what reads, says what may be lost, and builds the index again.";
 
 pub const REINDEX: &str = "\
 EXAMPLES

@@ -12,9 +12,13 @@
 //!                  and, last, the xxh3 in hex of the lines before
 //! ```
 //!
-//! The next writer removes the file before it changes anything. After a crash
-//! there is none, and the logs may end wherever they end: every acknowledged
-//! write was synced.
+//! The next writer renames the file to OPENING before RocksDB opens, and removes
+//! it before it changes anything itself. So where RocksDB could not open, the next
+//! one compares again. RocksDB itself changes none of these files before it has
+//! read all of them, written what they hold to tables, and named another manifest
+//! in CURRENT: with that, OPENING says nothing any more. After a crash there is
+//! neither, and the logs may end wherever they end: every acknowledged write was
+//! synced.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -25,6 +29,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::directory::{Directory, OpenError, failed, sync};
 use crate::kv::db::{Alive, Db};
+use crate::kv::manifest::CURRENT;
 
 /// Writes the file down when it is dropped, if RocksDB was closed by then.
 pub struct WhenClosed {
@@ -75,37 +80,58 @@ fn write(directory: &Directory) -> Result<(), OpenError> {
     sync(directory.root())
 }
 
+/// How far the writer has come that reads the file next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// There was none yet.
+    Closed,
+    /// RocksDB was to be opened, and may have been.
+    Opening,
+}
+
 /// Compares what the last writer wrote down with what is there.
 ///
 /// **Cost**: reads the logs, at most 64 MiB, and the manifest.
 ///
 /// **Errors**: [`OpenError::Damaged`] with the first file that differs.
 pub fn compare(directory: &Directory) -> Result<(), OpenError> {
+    compare_those(directory, |_| true)
+}
+
+/// The same for all but logs.
+pub fn compare_manifest(directory: &Directory) -> Result<(), OpenError> {
+    compare_those(directory, |name| !name.ends_with(".log"))
+}
+
+fn compare_those(directory: &Directory, passes: fn(&str) -> bool) -> Result<(), OpenError> {
     let mut last_text = None;
     loop {
-        let Some(text) = read_whole(directory)? else {
+        let text = match read_whole(&directory.closed_file())? {
+            Some(text) => Some((Stage::Closed, text)),
+            None => read_whole(&directory.opening_file())?.map(|text| (Stage::Opening, text)),
+        };
+        let Some((stage, text)) = text else {
             return Ok(());
         };
-        let Err(error) = compare_with(directory, &text) else {
+        let Err(error) = compare_with(directory, stage, &text, passes) else {
             return Ok(());
         };
-        // A writer may have opened the directory meanwhile. It removes the file
-        // before it changes another.
-        if last_text.as_ref() == Some(&text) {
+        // A writer may have opened the directory meanwhile: another stage, or
+        // another CURRENT.
+        if last_text.as_ref() == Some(&(stage, text.clone())) {
             return Err(error);
         }
-        last_text = Some(text);
+        last_text = Some((stage, text));
     }
 }
 
 /// The lines; none where no writer has closed the directory, or where the file
 /// is damaged itself and so tells nothing.
-fn read_whole(directory: &Directory) -> Result<Option<String>, OpenError> {
-    let path = directory.closed_file();
-    let bytes = match fs::read(&path) {
+fn read_whole(path: &Path) -> Result<Option<String>, OpenError> {
+    let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(failed("reading", &path, e)),
+        Err(e) => return Err(failed("reading", path, e)),
     };
     let whole = String::from_utf8(bytes).ok().and_then(|text| {
         let end = text.trim_end().rfind('\n').map_or(0, |at| at + 1);
@@ -118,40 +144,72 @@ fn read_whole(directory: &Directory) -> Result<Option<String>, OpenError> {
     Ok(whole)
 }
 
-fn compare_with(directory: &Directory, lines: &str) -> Result<(), OpenError> {
-    for line in lines.lines() {
-        let mut words = line.splitn(3, ' ');
-        let (Some(xxh3), Some(length), Some(name)) = (words.next(), words.next(), words.next())
-        else {
-            continue;
-        };
-        let path = directory.db().join(name);
-        let damaged = |reason: String| OpenError::Damaged {
-            path: path.clone(),
-            reason,
-        };
-        let (found_xxh3, found_length) = match sum_of(&path) {
-            Ok(found) => found,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return Err(damaged("it is missing".into()));
-            }
-            Err(e) => return Err(failed("reading", &path, e)),
-        };
-        if found_length.to_string() != length {
-            return Err(damaged(format!(
-                "it has {found_length} bytes, {length} were written"
-            )));
+fn compare_with(
+    directory: &Directory,
+    stage: Stage,
+    lines: &str,
+    passes: fn(&str) -> bool,
+) -> Result<(), OpenError> {
+    let listed = || {
+        lines.lines().filter_map(|line| {
+            let mut words = line.splitn(3, ' ');
+            Some((words.next()?, words.next()?, words.next()?))
+        })
+    };
+    for (xxh3, length, name) in listed().filter(|(_, _, name)| *name == CURRENT) {
+        let has_changed = compare_file(directory, xxh3, length, name);
+        if stage == Stage::Opening && matches!(has_changed, Err(OpenError::Damaged { .. })) {
+            // Where it was damaged instead, RocksDB does not find a manifest by it.
+            return Ok(());
         }
-        if format!("{found_xxh3:016x}") != xxh3 {
-            return Err(damaged("its checksum differs".into()));
+    }
+    listed()
+        .filter(|(_, _, name)| passes(name))
+        .try_for_each(|(xxh3, length, name)| compare_file(directory, xxh3, length, name))
+}
+
+fn compare_file(
+    directory: &Directory,
+    xxh3: &str,
+    length: &str,
+    name: &str,
+) -> Result<(), OpenError> {
+    let path = directory.db().join(name);
+    let damaged = |reason: String| OpenError::Damaged {
+        path: path.clone(),
+        reason,
+    };
+    let (found_xxh3, found_length) = match sum_of(&path) {
+        Ok(found) => found,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return Err(damaged("it is missing".into()));
         }
+        Err(e) => return Err(failed("reading", &path, e)),
+    };
+    if found_length.to_string() != length {
+        return Err(damaged(format!(
+            "it has {found_length} bytes, {length} were written"
+        )));
+    }
+    if format!("{found_xxh3:016x}") != xxh3 {
+        return Err(damaged("its checksum differs".into()));
     }
     Ok(())
 }
 
-/// Before anything in the directory changes.
-pub fn remove(directory: &Directory) -> Result<(), OpenError> {
+/// Before RocksDB opens: from now on the files may change, and may not have.
+pub fn set_aside(directory: &Directory) -> Result<(), OpenError> {
     let path = directory.closed_file();
+    match fs::rename(&path, directory.opening_file()) {
+        Ok(()) => sync(directory.root()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(failed("renaming", &path, e)),
+    }
+}
+
+/// RocksDB is open: before anything is written through it.
+pub fn remove(directory: &Directory) -> Result<(), OpenError> {
+    let path = directory.opening_file();
     match fs::remove_file(&path) {
         Ok(()) => sync(directory.root()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -3,6 +3,9 @@
 //! ```text
 //! DIR/FORMAT       "tarn-data 2": the format of everything below
 //! DIR/CLOSED       how the last writer left db/ (`closed.rs`)
+//! DIR/OPENING      the same, while the next one opens db/
+//! DIR/SALVAGING    something of db/ is being saved (`salvage.rs`)
+//! DIR/before-salvage-*/   its logs before that
 //! DIR/LOCK         locked by the one process that writes
 //! DIR/owner.sock   where that process takes work from others (mode 0600)
 //! DIR/db/          RocksDB: events and the catalogue
@@ -10,6 +13,7 @@
 //! DIR/tmp/         spilled queries, files on their way, readers' logs (mode 0700)
 //! ```
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -19,12 +23,28 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::advice;
 use crate::kv::db::{Db, KvError};
+use crate::kv::manifest::CURRENT;
 
 /// The format that this build writes.
 const FORMAT: &str = "tarn-data 2";
 /// Read as well; a writer makes [`FORMAT`] of it. It has no CLOSED, which a build
 /// that knows this one only would leave behind stale.
 const FORMAT_1: &str = "tarn-data 1";
+
+/// What lies in the root.
+const OURS: [&str; 10] = [
+    "db",
+    "splits",
+    "tmp",
+    "LOCK",
+    "owner.sock",
+    "FORMAT.new",
+    "FORMAT",
+    "CLOSED",
+    "OPENING",
+    "SALVAGING",
+];
+const SALVAGE_COPY: &str = "before-salvage-";
 
 /// Why a data directory could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -56,10 +76,17 @@ pub enum OpenError {
     )]
     FormatMissing { path: PathBuf },
     #[error(
-        "{} is damaged: {reason}; restore the data directory from a backup, or see \"Damage\" in docs/storage-format.md",
+        "{} is damaged: {reason}; restore the data directory from a backup, or save what can be read with `tarn check --salvage`",
         path.display()
     )]
     Damaged { path: PathBuf, reason: String },
+    #[error(
+        "saving what can be read of {} was cut short; run `tarn check --salvage` again",
+        path.display()
+    )]
+    Salvaging { path: PathBuf },
+    #[error("{} opens as it is: there is nothing to salvage", path.display())]
+    NothingToSalvage { path: PathBuf },
     #[error("{} is being written by another process", path.display())]
     Owned { path: PathBuf },
     #[error(transparent)]
@@ -109,6 +136,33 @@ impl Directory {
 
     pub fn closed_file(&self) -> PathBuf {
         self.root.join("CLOSED")
+    }
+
+    pub fn opening_file(&self) -> PathBuf {
+        self.root.join("OPENING")
+    }
+
+    pub fn salvaging_file(&self) -> PathBuf {
+        self.root.join("SALVAGING")
+    }
+
+    /// The `n`-th folder for logs as they were before something of them was saved.
+    pub fn salvage_copy(&self, n: u32) -> PathBuf {
+        self.root.join(format!("{SALVAGE_COPY}{n}"))
+    }
+
+    /// Whether `name` is that of a file or folder of ours in the root.
+    pub fn is_ours(name: &OsStr) -> bool {
+        let is_copy = name.as_encoded_bytes().starts_with(SALVAGE_COPY.as_bytes());
+        is_copy || OURS.iter().any(|ours| name == *ours)
+    }
+
+    /// Whether a process has the directory for writing now.
+    pub fn is_owned(&self) -> bool {
+        File::open(self.lock_file()).is_ok_and(|file| {
+            let shared = flock(&file, FlockOperation::NonBlockingLockShared);
+            shared == Err(rustix::io::Errno::WOULDBLOCK)
+        })
     }
 
     /// Refuses a directory of another format, or none.
@@ -183,35 +237,47 @@ impl Directory {
         db.next().is_some()
     }
 
+    /// Refuses a directory whose database is not there: lost, or not made yet.
+    pub fn check_made(&self) -> Result<(), OpenError> {
+        if self.db().join(CURRENT).exists() {
+            return Ok(());
+        }
+        self.check_database()?;
+        Err(OpenError::Missing {
+            path: self.root.clone(),
+        })
+    }
+
+    /// Refuses a directory whose catalogue does not fit its events yet.
+    pub fn check_not_salvaging(&self) -> Result<(), OpenError> {
+        match self.salvaging_file().exists() {
+            true => Err(OpenError::Salvaging {
+                path: self.root.clone(),
+            }),
+            false => Ok(()),
+        }
+    }
+
     /// Refuses a directory that would be taken for a new one, because the
     /// beginning of its database is lost: opening it would remove what is left.
-    pub fn check_ground_state(&self) -> Result<(), OpenError> {
+    pub fn check_database(&self) -> Result<(), OpenError> {
         let db = self.db();
         let is_lost = Db::has_lost_its_beginning(&db).map_err(|e| failed("listing", &db, e))?;
         let splits = self.splits();
         let mut listed = fs::read_dir(&splits).map_err(|e| failed("listing", &splits, e))?;
         let has_no_files = fs::read_dir(&db).is_ok_and(|mut files| files.next().is_none());
         if is_lost || has_no_files && listed.next().is_some() {
-            return Err(OpenError::Damaged {
+            return Err(KvError::Damaged {
                 path: db,
                 reason: "CURRENT is missing, by which the database is found".into(),
-            });
+            }
+            .into());
         }
         Ok(())
     }
 
     /// Refuses a directory that holds other files than ours and no format.
     fn refuse_foreign(&self) -> Result<(), OpenError> {
-        const OURS: [&str; 8] = [
-            "db",
-            "splits",
-            "tmp",
-            "LOCK",
-            "owner.sock",
-            "FORMAT.new",
-            "FORMAT",
-            "CLOSED",
-        ];
         let root = &self.root;
         if self.format_file().exists() {
             return Ok(());
@@ -219,8 +285,7 @@ impl Directory {
         // A directory that is being made, or whose making was interrupted,
         // holds our own names only.
         let mut entries = fs::read_dir(root).map_err(|e| failed("listing", root, e))?;
-        let is_foreign =
-            entries.any(|entry| entry.is_ok_and(|e| !OURS.iter().any(|o| e.file_name() == *o)));
+        let is_foreign = entries.any(|entry| entry.is_ok_and(|e| !Self::is_ours(&e.file_name())));
         match is_foreign {
             true => Err(OpenError::NotOurs { path: root.clone() }),
             false => Ok(()),
@@ -296,6 +361,10 @@ mod tests {
         ));
         drop(directory.take().expect("created"));
         drop(directory.take().expect("nothing to do"));
+        let not_made = directory.check_made();
+        assert!(matches!(not_made, Err(OpenError::Missing { .. })));
+        fs::write(directory.splits().join("a.split"), "").expect("written");
+        assert!(matches!(directory.check_made(), Err(OpenError::Kv(_))));
         fs::write(directory.root().join("FORMAT"), "tarn-data 99\n").expect("written");
         assert!(matches!(directory.take(), Err(OpenError::Format { .. })));
 

@@ -24,6 +24,7 @@ mod reader;
 pub mod recovery;
 pub mod resolve;
 mod retention;
+pub mod salvage;
 pub mod scan;
 mod snapshot;
 pub mod tokens;

@@ -13,6 +13,14 @@ use crate::kv::db::{Changes, Db, KvError};
 const KEY: &[u8] = b"next";
 const BLOCK: u64 = 1 << 20;
 
+/// Has numbers begin behind `last`, which may have been given without being leased by
+/// what the disk says now.
+pub fn go_on_after(db: &Db, changes: &mut Changes, last: u64) -> Result<(), KvError> {
+    let next = db.entry::<u64>(Column::Numbers, KEY)?.unwrap_or(1);
+    changes.put_entry(Column::Numbers, KEY, &next.max(last.saturating_add(1)));
+    Ok(())
+}
+
 /// Gives numbers, ascending from 1.
 pub struct Numbers {
     state: Mutex<State>,

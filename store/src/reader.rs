@@ -36,14 +36,16 @@ impl Reader {
         static READERS: AtomicU64 = AtomicU64::new(0);
         let directory = Directory::at(root);
         directory.check_format()?;
+        directory.check_not_salvaging()?;
         closed::compare(&directory)?;
+        directory.check_made()?;
         directory.make_tmp()?;
         let scratch = directory.tmp().join(format!(
             "reader-{}-{}",
             std::process::id(),
             READERS.fetch_add(1, Ordering::Relaxed)
         ));
-        let db = Db::open_secondary(&directory.db(), scratch)?;
+        let db = Db::open_secondary(&directory.db(), &directory.tmp(), scratch)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 directory,

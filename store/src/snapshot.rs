@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use crate::arrivals::Arrivals;
 use crate::catalog::{BatchEntry, SplitEntry};
 use crate::data_store::EventDataStore;
+use crate::directory::Directory;
 use crate::index::cache::{SplitCache, SplitSlot};
 use crate::kv::columns::Column;
 use crate::kv::db::{Db, KvError};
@@ -278,6 +279,11 @@ impl Snapshot {
 
     pub(crate) fn db(&self) -> &Db {
         &self.db
+    }
+
+    pub(crate) fn directory(&self) -> Directory {
+        // `splits/` lies in the root.
+        Directory::at(self.splits_folder.parent().unwrap_or(Path::new("")))
     }
 
     /// This snapshot as another process would hold it: nothing is open.

@@ -60,6 +60,13 @@ impl WriteOptions {
         (self.memory_bytes / 4).max(BYTES_MIN)
     }
 
+    /// Tells a test that a step is done.
+    pub fn step(&self, name: &str) {
+        if let Some(on_step) = &self.on_step {
+            on_step(name);
+        }
+    }
+
     /// What tantivy is told to use at first.
     pub fn index_bytes(&self) -> usize {
         self.batch_bytes() / 4
@@ -93,9 +100,7 @@ impl Core {
 
     /// Tells a test that a step is done.
     pub fn step(&self, name: &str) {
-        if let Some(on_step) = &self.options.on_step {
-            on_step(name);
-        }
+        self.options.step(name);
     }
 
     pub fn store(&self, id: StoreId) -> Option<EventDataStore> {
@@ -131,10 +136,14 @@ impl Writer {
     pub fn open(root: &Path, options: WriteOptions) -> Result<Self, OpenError> {
         let directory = Directory::at(root);
         let lock = directory.take()?;
+        directory.check_not_salvaging()?;
         closed::compare(&directory)?;
-        directory.check_ground_state()?;
-        closed::remove(&directory)?;
+        directory.check_database()?;
+        closed::set_aside(&directory)?;
+        options.step("opening");
         let db = Db::open_primary(&directory.db(), &directory.tmp())?;
+        options.step("opened");
+        closed::remove(&directory)?;
         let when_closed = WhenClosed::new(&directory, &db);
         let recovered = recovery::recover(&directory, &db)?;
         let core = Core {

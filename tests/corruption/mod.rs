@@ -5,8 +5,11 @@
 //! or an error that names what is damaged; nothing panics or hangs.
 
 mod golden;
+mod opening;
 mod repair;
+mod salvage;
 mod sweep;
+mod tables;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,31 +25,42 @@ use crate::support::corpus::Corpus;
 use crate::support::home::{self, Home};
 
 /// Together they read records, key columns, texts, numbers, marks, postings and
-/// the id file.
-const QUERIES: [(&str, Language); 6] = [
+/// the id file, and the events of all batches.
+const QUERIES: [(&str, Language, Access); 7] = [
     (
         "SELECT eventName, count(*) AS n, min(eventTime) AS first FROM default GROUP BY eventName ORDER BY eventName, n, first",
         Language::Sql,
+        Access::Indexed,
     ),
     (
         "SELECT eventID, eventJson FROM default WHERE userIdentity.arn LIKE '%a%' OR errorCode IS NOT NULL ORDER BY eventJson",
         Language::Sql,
+        Access::Indexed,
     ),
     (
         "fields eventID, awsRegion, sourceIPAddress | filter ispresent(requestParameters) | sort eventID, @timestamp, @message",
         Language::Insights,
+        Access::Indexed,
     ),
     (
         "stats count(*) as n, count_distinct(sourceIPAddress) as ips by recipientAccountId | sort recipientAccountId",
         Language::Insights,
+        Access::Indexed,
     ),
     (
         "search AccessDenied | fields eventID | sort @message",
         Language::Insights,
+        Access::Indexed,
     ),
     (
         "SELECT count(*) AS n FROM default WHERE eventID = '00000000-0000-4000-8000-000000000001'",
         Language::Sql,
+        Access::Indexed,
+    ),
+    (
+        "SELECT eventID, eventJson FROM default ORDER BY eventJson",
+        Language::Sql,
+        Access::Plain,
     ),
 ];
 
@@ -54,13 +68,13 @@ const QUERIES: [(&str, Language); 6] = [
 type Answers = Vec<Result<Vec<Row>, String>>;
 
 fn answers(asker: &Asker, snapshot: &Arc<Snapshot>) -> Answers {
-    let answer = |(text, language): &(&str, Language)| {
+    let answer = |(text, language, access): &(&str, Language, Access)| {
         let question = Question {
             text,
             language: *language,
             time: TimeRange::ALL,
             scope: AccountScope::All,
-            access: Access::Indexed,
+            access: *access,
         };
         asker
             .rows(snapshot, &question)

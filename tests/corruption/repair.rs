@@ -93,3 +93,51 @@ fn an_import_beside_a_damaged_split_says_which() {
     assert!(message.contains(name.as_ref()), "{message}");
     assert!(message.contains("tarn reindex"), "{message}");
 }
+
+/// Two batches of a file are written by two workers, and either may fail: both name
+/// the file.
+#[test]
+fn a_batch_that_fails_does_not_keep_the_name_of_its_file() {
+    let asker = Asker::new();
+    let scene = Scene::closed(&asker);
+    let copied = scene.copy();
+    for split in scene.files(|name| name.ends_with(".split")) {
+        copied.damage(&split, Damage::Cut { at: 100 });
+    }
+    let before = copied.open().expect("the catalogue is whole");
+    let n_before = before.event_count(home::default_store(&before));
+    drop(before);
+    // The first batch overlaps the damaged splits in time, the others do not.
+    let first = fs::read_to_string(scene.home.logs().join("first.json")).expect("read");
+    let overlapping = first.split('"').find(|text| {
+        let is_time = text.len() == "2026-05-01T00:00:00Z".len() && text.ends_with('Z');
+        is_time && text.as_bytes()[10] == b'T'
+    });
+    let overlapping = overlapping.expect("an event's time");
+    let filler = "x".repeat(1 << 20);
+    let event = |n: usize| {
+        let time = if n < 9 {
+            overlapping
+        } else {
+            "2031-01-01T00:00:00Z"
+        };
+        format!(
+            r#"{{"eventTime":"{time}","eventID":"late-{n}","recipientAccountId":"1","filler":"{filler}"}}"#
+        )
+    };
+    let log = scene.home.logs().join("large.json");
+    let lines: Vec<String> = (0..24).map(event).collect();
+    fs::write(&log, lines.join("\n")).expect("written");
+    let session = Session::open(&copied.data(), &home::options(2)).expect("opens");
+    let refused = session.import(&home::request(&[log]), &mut |_| {}, &Cancel::default());
+    assert!(refused.is_err(), "what it overlaps is damaged");
+    drop(session);
+    let snapshot = copied.open().expect("opens");
+    let n_after = snapshot.event_count(home::default_store(&snapshot));
+    assert!(n_after > n_before, "another batch was published");
+    let found = problems(&snapshot);
+    assert!(
+        !found.iter().any(|problem| problem.contains("is not known")),
+        "{found:?}"
+    );
+}

@@ -83,7 +83,7 @@ impl Done {
 }
 
 /// Every step that the store tells of, so that none is left out unnoticed.
-const STEPS: [&str; 18] = [
+const STEPS: [&str; 20] = [
     "batches dropped",
     "events dropped",
     "events ingested",
@@ -93,6 +93,8 @@ const STEPS: [&str; 18] = [
     "import ended",
     "intent written",
     "merged",
+    "opened",
+    "opening",
     "published",
     "pushed",
     "reindexed",

@@ -46,8 +46,8 @@ pub struct Target {
 /// a look at each of its columns.
 const LOOK_BYTES: usize = 256 << 10;
 
-/// Files that records came from and that are named in `sources` for the first
-/// time.
+/// Files that records of a batch came from. Every batch names its own: which of those
+/// of one file is written first, nobody knows.
 pub type NewSources = Vec<(u64, SourceEntry)>;
 
 /// Commits a batch. When it returns, the batch's events survive any crash and

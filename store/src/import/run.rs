@@ -359,9 +359,7 @@ impl Run<'_> {
     ) -> Result<(), ImportError> {
         let source = self.core.numbers.next(&self.core.db)?;
         let path = path_text(&file.path);
-        filling
-            .sources
-            .push((source, SourceEntry { path: path.clone() }));
+        filling.sources.push((source, source_entry(&path)));
         let mut reading = Reading {
             run: self,
             filling,
@@ -567,9 +565,14 @@ impl Reading<'_, '_> {
         });
     }
 
-    /// Gives the full batch to an idle worker, or commits it here.
+    /// Gives the full batch to an idle worker, or commits it here. The next one names
+    /// the file too: neither waits for the other, and either may fail.
     fn pass_on(&mut self) {
-        let full = std::mem::take(self.filling);
+        let next = Filling {
+            sources: vec![(self.source, source_entry(self.path))],
+            ..Filling::default()
+        };
+        let full = std::mem::replace(self.filling, next);
         let committed = match self.give.try_send(full) {
             Ok(()) => Ok(()),
             Err(refused) => self.run.commit(refused.into_inner()),
@@ -590,6 +593,12 @@ impl Run<'_> {
                     .map(std::borrow::Cow::Borrowed)
                     .collect()
             })
+    }
+}
+
+fn source_entry(path: &str) -> SourceEntry {
+    SourceEntry {
+        path: path.to_owned(),
     }
 }
 

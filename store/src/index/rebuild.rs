@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::merge::DOCS_MAX;
@@ -41,6 +42,15 @@ pub struct Rebuilt {
 pub enum RebuildError {
     #[error("interrupted; the splits are as they were")]
     Cancelled,
+    /// Splits of what is left would hide that the others are gone.
+    #[error(
+        "batch {batch} was published with {promised} events and {found} are there: the splits are as they were; `tarn check` tells what is wrong, and a backup holds the others"
+    )]
+    Fewer {
+        batch: u64,
+        found: u64,
+        promised: u64,
+    },
     #[error(transparent)]
     Kv(#[from] KvError),
     #[error(transparent)]
@@ -106,6 +116,11 @@ struct OpenSplit {
     record_bytes: usize,
 }
 
+/// The events of a batch that are shown.
+fn live(batch: &BatchEntry) -> u64 {
+    u64::from(batch.n_events).saturating_sub(batch.dead.len() as u64)
+}
+
 impl Rebuild<'_> {
     fn run(
         &mut self,
@@ -113,11 +128,11 @@ impl Rebuild<'_> {
         on_progress: &mut dyn FnMut(&RebuildProgress),
         cancel: &Cancel,
     ) -> Result<u64, RebuildError> {
-        let live = |b: &BatchEntry| u64::from(b.n_events) - b.dead.len() as u64;
         let mut progress = RebuildProgress {
             events_total: batches.values().map(live).sum(),
             events_done: 0,
         };
+        let mut found: HashMap<u64, u64> = HashMap::new();
         let (start, end) = event_range(self.store, TimeRange::ALL);
         for pair in self.core.db.range(Column::Events, &start, Some(&end)) {
             let (key, value) = pair?;
@@ -129,6 +144,7 @@ impl Rebuild<'_> {
                 continue;
             }
             self.add(&key, &StoredEvent::decode(&value)?)?;
+            *found.entry(key.batch).or_default() += 1;
             progress.events_done += 1;
             if progress.events_done.is_multiple_of(4096) {
                 if cancel.is_cancelled() {
@@ -139,7 +155,32 @@ impl Rebuild<'_> {
         }
         self.close()?;
         on_progress(&progress);
+        self.compare(batches, &found)?;
         Ok(progress.events_done)
+    }
+
+    /// Refuses to go on where fewer events were read than were published.
+    fn compare(
+        &self,
+        batches: &BTreeMap<u64, BatchEntry>,
+        found: &HashMap<u64, u64>,
+    ) -> Result<(), RebuildError> {
+        let now_ms = (self.core.options.clock)();
+        let store = self.core.store(self.store);
+        let expires_before_ms = store.and_then(|store| store.expires_before_ms(now_ms));
+        for (number, batch) in batches {
+            let (found, promised) = (found.get(number).copied().unwrap_or(0), live(batch));
+            // Of a batch that reaches back to what has expired, that may be gone.
+            let may_be_fewer = expires_before_ms.is_some_and(|ms| batch.time_min_ms < ms);
+            if found < promised && !may_be_fewer {
+                return Err(RebuildError::Fewer {
+                    batch: *number,
+                    found,
+                    promised,
+                });
+            }
+        }
+        Ok(())
     }
 
     fn add(&mut self, key: &EventKey, event: &StoredEvent) -> Result<(), RebuildError> {
@@ -254,5 +295,56 @@ impl Rebuild<'_> {
             // What stays is removed at the next open.
             let _ = fs::remove_file(path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::tests::{N_EVENTS, Scene, first_event};
+    use crate::manage::{self, StoreUpdate};
+
+    fn rebuild_default(core: &Core) -> Result<Rebuilt, RebuildError> {
+        let store = manage::find(core, "default").expect("there").id;
+        rebuild(core, store, &mut |_| {}, &Cancel::default())
+    }
+
+    #[test]
+    fn splits_of_fewer_events_are_not_swapped_in() {
+        let scene = Scene::new();
+        let writer = scene.writer();
+        let core = &writer.core;
+        let splits = |core: &Core| core.db.entries::<SplitEntry>(Column::Splits).expect("read");
+        assert_eq!(rebuild_default(core).expect("rebuilt").events, N_EVENTS);
+        let before = splits(core);
+        let mut changes = Changes::default();
+        changes.delete(Column::Events, first_event(&core.db).0);
+        core.db.write(changes).expect("written");
+
+        let refused = rebuild_default(core).expect_err("one is gone");
+        assert!(
+            matches!(
+                refused,
+                RebuildError::Fewer {
+                    found: 2,
+                    promised: 3,
+                    ..
+                }
+            ),
+            "{refused}"
+        );
+        assert_eq!(splits(core), before);
+        let n_files = fs::read_dir(core.directory.splits())
+            .expect("listed")
+            .count();
+        assert_eq!(n_files, 1, "nothing is left of the new ones");
+
+        // Where all of them may have expired, fewer are no wonder.
+        let update = StoreUpdate {
+            retention_days: Some(Some(7)),
+            ..StoreUpdate::default()
+        };
+        manage::update(core, "default", update).expect("changed");
+        assert_eq!(rebuild_default(core).expect("rebuilt").events, N_EVENTS - 1);
     }
 }

@@ -157,6 +157,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 #[derive(Debug, Clone)]
 pub struct SplitFile {
     path: PathBuf,
+    version: u32,
     bytes: OwnedBytes,
     sections: Arc<Vec<Listed>>,
     blocks: Arc<Blocks>,
@@ -216,6 +217,7 @@ impl SplitFile {
         let blocks = blocks_of(&footer, sections_and_sums).map_err(damaged)?;
         Ok(Self {
             path: path.to_owned(),
+            version: footer.version,
             bytes,
             sections: Arc::new(footer.sections),
             blocks: Arc::new(blocks),
@@ -224,6 +226,16 @@ impl SplitFile {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The layout that the file says it has.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Bytes of the whole file.
+    pub fn length(&self) -> u64 {
+        self.bytes.len() as u64
     }
 
     /// A section, of which nothing is read yet.

@@ -45,8 +45,8 @@ pub enum Column {
     Files,
     /// Where a record came from.
     /// **Key** source u64. **Value** `catalog::SourceEntry`.
-    /// **Written** with the intent of the first batch that holds a record of
-    /// it. **Read** for `@source`.
+    /// **Written** with the intent of each batch that holds a record of it, or with
+    /// the pushed events. **Read** for `@source`.
     Sources,
     /// Records and files that could not be taken.
     /// **Key** import u64 | number u64. **Value** `catalog::RejectEntry`.

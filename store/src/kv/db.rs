@@ -14,17 +14,21 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
+use hashbrown::HashSet;
 use parking_lot::Mutex;
 use rocksdb::{
     BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBCompressionType,
-    DBRecoveryMode, DBWithThreadMode, FlushOptions, IngestExternalFileOptions, IteratorMode,
-    MultiThreaded, Options, ReadOptions, SstFileWriter, WriteBatch, WriteOptions, properties,
+    DBRecoveryMode, DBWithThreadMode, ErrorKind, FlushOptions, IngestExternalFileOptions,
+    IteratorMode, MultiThreaded, Options, ReadOptions, SstFileWriter, WriteBatch, WriteOptions,
+    properties,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::{Arc, Weak};
 
 use super::columns::Column;
+use super::manifest::{CURRENT, Manifest, Problem, State};
+use super::torn_log::TornLog;
 use crate::advice;
 
 type RocksDb = DBWithThreadMode<MultiThreaded>;
@@ -39,6 +43,15 @@ pub enum KvError {
         path: PathBuf,
         source: rocksdb::Error,
     },
+    #[error(
+        "{} is damaged: {reason}; restore the data directory from a backup, or see \"Damage\" in docs/storage-format.md",
+        path.display()
+    )]
+    Damaged { path: PathBuf, reason: String },
+    #[error(
+        "{log}; restore the data directory from a backup, or save what can be read with `tarn check --salvage`"
+    )]
+    Log { log: TornLog },
     /// Nothing was tried.
     #[error(
         "nothing is written to {} since a write failed ({reason}); the next command opens it again",
@@ -62,8 +75,12 @@ pub struct Db {
     /// After `db`, which is closed when this is dropped.
     alive: Arc<Alive>,
     path: PathBuf,
+    /// Where files lie that are to be taken in.
+    staged: PathBuf,
     /// A secondary's own folder, for its log; removed with it.
     scratch: Option<PathBuf>,
+    /// The manifest whose tables were all there.
+    compared: Mutex<Option<State>>,
     follows: Mutex<()>,
     /// One file is taken in at a time, so that one at most has failed: see
     /// [`put_back`].
@@ -175,7 +192,17 @@ impl Db {
     /// Opens for reading and writing, and makes what is missing. `staged` is the
     /// folder where files lie that were to be taken in when a process ended.
     pub fn open_primary(path: &Path, staged: &Path) -> Result<Self, KvError> {
+        Self::open_writable(path, staged, database_options())
+    }
+
+    /// The same, without the records of logs that do not read.
+    pub fn open_salvaging(path: &Path, staged: &Path) -> Result<Self, KvError> {
         let mut options = database_options();
+        options.set_wal_recovery_mode(DBRecoveryMode::SkipAnyCorruptedRecord);
+        Self::open_writable(path, staged, options)
+    }
+
+    fn open_writable(path: &Path, staged: &Path, mut options: Options) -> Result<Self, KvError> {
         options.create_if_missing(true);
         options.create_missing_column_families(true);
         let open = || RocksDb::open_cf_descriptors(&options, path, descriptors());
@@ -184,21 +211,23 @@ impl Db {
                 Some(missing) => put_back(&missing, staged, open).ok_or(error),
                 None => Err(error),
             })
-            .map_err(|source| io("opening for writing", path, source))?;
+            .map_err(|source| not_opened("opening for writing", path, source))?;
         Ok(Self {
             db,
             alive: Arc::new(Alive),
             path: path.to_owned(),
+            staged: staged.to_owned(),
             scratch: None,
+            compared: Mutex::default(),
             follows: Mutex::default(),
             ingests: Mutex::default(),
             failed: Arc::default(),
         })
     }
 
-    /// Opens for reading beside a writer or without one. `scratch` is a folder
-    /// of this reader's own.
-    pub fn open_secondary(path: &Path, scratch: PathBuf) -> Result<Self, KvError> {
+    /// Opens for reading beside a writer or without one. `staged` as of
+    /// [`Self::open_primary`]; `scratch` is a folder of this reader's own.
+    pub fn open_secondary(path: &Path, staged: &Path, scratch: PathBuf) -> Result<Self, KvError> {
         let mut options = database_options();
         // A secondary has to hold the files that the writer may delete.
         options.set_max_open_files(-1);
@@ -206,12 +235,14 @@ impl Db {
         // files that are open already: hundreds for every query.
         options.set_max_file_opening_threads(1);
         let db = RocksDb::open_cf_descriptors_as_secondary(&options, path, &scratch, descriptors())
-            .map_err(|source| io("opening for reading", path, source))?;
+            .map_err(|source| not_opened("opening for reading", path, source))?;
         Ok(Self {
             db,
             alive: Arc::new(Alive),
             path: path.to_owned(),
+            staged: staged.to_owned(),
             scratch: Some(scratch),
+            compared: Mutex::default(),
             follows: Mutex::default(),
             ingests: Mutex::default(),
             failed: Arc::default(),
@@ -253,6 +284,39 @@ impl Db {
         }
         files.sort();
         Ok(files)
+    }
+
+    /// The logs of a database that is closed that do not read, in their order.
+    pub fn torn_logs(path: &Path) -> std::io::Result<Vec<TornLog>> {
+        let mut torn = Vec::new();
+        for file in Self::files_with_an_end(path)? {
+            if file.extension().is_some_and(|e| e == "log") {
+                torn.extend(TornLog::find(file)?);
+            }
+        }
+        Ok(torn)
+    }
+
+    /// Whether RocksDB gives files such names.
+    pub fn is_file_name(name: &str) -> bool {
+        const BEGINNINGS: [&str; 3] = ["MANIFEST-", "OPTIONS-", "LOG"];
+        const ENDS: [&str; 3] = [".log", ".sst", ".dbtmp"];
+        [CURRENT, "IDENTITY", "LOCK"].contains(&name)
+            || BEGINNINGS.iter().any(|b| name.starts_with(b))
+            || ENDS.iter().any(|end| name.ends_with(end))
+    }
+
+    pub fn is_table_name(name: &str) -> bool {
+        Path::new(name).extension().is_some_and(|e| e == TABLE)
+    }
+
+    /// Compares the tables that the manifest names with those that are there, as
+    /// [`Self::following`] does, and gives them.
+    pub fn tables(&self) -> Result<Option<Manifest>, KvError> {
+        *self.compared.lock() = None;
+        self.compare_tables()?;
+        let manifest = Manifest::read(&self.path);
+        manifest.map_err(|Problem { path, reason }| KvError::Damaged { path, reason })
     }
 
     /// Whether the folder held a database and cannot be opened as one any more:
@@ -299,7 +363,71 @@ impl Db {
         self.catch_up()?;
         let value = read()?;
         self.catch_up()?;
+        self.compare_tables()?;
         Ok(value)
+    }
+
+    /// Compares the tables that the manifest names with those that are there and
+    /// open: a secondary goes on without those that are not.
+    ///
+    /// **Cost**: reading the manifest where it was written to since the last call.
+    ///
+    /// **Errors**: [`KvError::Damaged`] with the first table that is missing or has
+    /// another length.
+    fn compare_tables(&self) -> Result<(), KvError> {
+        let mut last = None;
+        loop {
+            let problem = match Manifest::read(&self.path) {
+                Ok(None) => return Ok(()),
+                Ok(Some(manifest)) => {
+                    let mut compared = self.compared.lock();
+                    if compared.as_ref() == Some(&manifest.state) {
+                        return Ok(());
+                    }
+                    let open = self.open_tables()?;
+                    let is_open = |name: &str| open.as_ref().is_none_or(|o| o.contains(name));
+                    let found = manifest.problem(|length| self.is_staged(length), is_open);
+                    let Some(problem) = found else {
+                        *compared = Some(manifest.state);
+                        return Ok(());
+                    };
+                    (Some(manifest.state), problem)
+                }
+                Err(problem) => (None, problem),
+            };
+            // A writer may have written its list anew and removed what it no longer
+            // names.
+            if last.as_ref() == Some(&problem) {
+                let (_, Problem { path, reason }) = problem;
+                return Err(KvError::Damaged { path, reason });
+            }
+            last = Some(problem);
+            if self.is_secondary() {
+                self.catch_up()?;
+            }
+        }
+    }
+
+    /// The names of the tables that a secondary reads from; none where this is no
+    /// secondary, which opens with all of them or not at all.
+    fn open_tables(&self) -> Result<Option<HashSet<String>>, KvError> {
+        if !self.is_secondary() {
+            return Ok(None);
+        }
+        let files = self.db.live_files();
+        let files = files.map_err(|source| io("listing the tables", &self.path, source))?;
+        let name = |name: &str| name.trim_start_matches('/').to_owned();
+        Ok(Some(files.iter().map(|file| name(&file.name)).collect()))
+    }
+
+    /// Whether a file of the length waits to be put back: see [`put_back`]. Nothing
+    /// of it is published.
+    fn is_staged(&self, length: u64) -> bool {
+        let staged = fs::read_dir(&self.staged).into_iter().flatten().flatten();
+        staged.into_iter().any(|entry| {
+            let is_table = entry.path().extension().is_some_and(|e| e == TABLE);
+            is_table && entry.metadata().is_ok_and(|found| found.len() == length)
+        })
     }
 
     fn catch_up(&self) -> Result<(), KvError> {
@@ -534,7 +662,7 @@ fn put_back(
 ) -> Option<RocksDb> {
     for entry in fs::read_dir(staged).ok()?.flatten() {
         let candidate = entry.path();
-        if candidate.extension().is_none_or(|e| e != "sst") {
+        if candidate.extension().is_none_or(|e| e != TABLE) {
             continue;
         }
         fs::hard_link(&candidate, missing).ok()?;
@@ -546,13 +674,22 @@ fn put_back(
     None
 }
 
-/// Names the manifest that counts; the first file that RocksDB reads.
-const CURRENT: &str = "CURRENT";
+/// How files of tables end.
+const TABLE: &str = "sst";
 
 /// Whether RocksDB appends to files of the name.
 fn is_appended_to(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.ends_with(b".log") || name.starts_with(b"MANIFEST-")
+}
+
+/// Says which log it is, and where: RocksDB tells only that there is one.
+fn not_opened(operation: &'static str, path: &Path, source: rocksdb::Error) -> KvError {
+    let torn = Db::torn_logs(path).unwrap_or_default().into_iter().next();
+    match torn {
+        Some(log) if source.kind() == ErrorKind::Corruption => KvError::Log { log },
+        _ => io(operation, path, source),
+    }
 }
 
 fn io(operation: &'static str, path: &Path, source: rocksdb::Error) -> KvError {

@@ -3,4 +3,7 @@
 pub mod columns;
 pub mod db;
 pub mod keys;
+mod log_file;
+pub(crate) mod manifest;
+pub mod torn_log;
 pub mod value;
