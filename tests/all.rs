@@ -21,6 +21,10 @@ mod crash;
 /// memory, and a reason where it is not taken.
 mod hostile;
 
+/// Any bytes at all, for everything that reads bytes: corpora and what is made of
+/// them.
+mod fuzz;
+
 /// A disk that refuses, at every call of every action: a clear error, nothing
 /// lost, nothing half done, and the same process goes on afterwards.
 #[cfg(target_os = "linux")]

@@ -178,3 +178,16 @@ fn a_file_that_grows_shrinks_or_goes() {
     let stored = first.records.stored + again.records.stored + whole.records.stored;
     assert_eq!(stored, n_events as u64 + 3);
 }
+
+/// Cleaners of temporary files remove sockets too.
+#[test]
+fn a_directory_without_its_socket_is_closed() {
+    let home = Home::new();
+    fs::create_dir_all(home.logs()).expect("a folder");
+    fs::write(home.logs().join("a.json"), event(1)).expect("written");
+    let session = home.session(1);
+    home::import(&session, &[home.logs()]);
+    fs::remove_file(home.data().join("owner.sock")).expect("there");
+    in_time(move || session.close()).expect("closed");
+    assert!(home.data().join("CLOSED").exists());
+}

@@ -278,10 +278,7 @@ fn unreadable(error: ParserError, words: &[TokenWithSpan], positions: &Positions
         .split(|c: char| !c.is_ascii_digit())
         .filter_map(|digits| digits.parse::<u64>().ok());
     let at = match (numbers.next(), numbers.next()) {
-        (Some(line), Some(column)) if line > 0 => {
-            let start = positions.byte(Location { line, column });
-            Span::new(start, start + 1)
-        }
+        (Some(line), Some(column)) if line > 0 => positions.character(Location { line, column }),
         _ => positions.end(),
     };
     let reason = match message

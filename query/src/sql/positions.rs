@@ -38,6 +38,14 @@ impl<'t> Positions<'t> {
             .map_or(self.text.len(), |(at, _)| start + at)
     }
 
+    /// The character at a location; nothing at the end of the text.
+    pub fn character(&self, location: Location) -> Span {
+        let start = self.byte(location);
+        let rest = self.text.get(start..).unwrap_or("");
+        let length = rest.chars().next().map_or(0, char::len_utf8);
+        Span::new(start, start + length)
+    }
+
     pub fn span(&self, span: TokenSpan) -> Span {
         if span == TokenSpan::empty() {
             return self.end();
@@ -65,5 +73,9 @@ mod tests {
         assert_eq!(at(2, 2), 8);
         assert_eq!(at(9, 9), 10);
         assert_eq!(positions.end(), Span::new(9, 9));
+        let character = |column| positions.character(Location { line: 1, column });
+        assert_eq!(character(1), Span::new(0, 2));
+        assert_eq!(character(2), Span::new(2, 3));
+        assert_eq!(character(99), Span::new(10, 10));
     }
 }

@@ -11,7 +11,6 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Wor
 use super::dialect::LakeDialect;
 use super::mask::{Masked, Meaning};
 use super::positions::Positions;
-use crate::span::Span;
 use crate::syntax::SyntaxError;
 
 /// How deep brackets may nest.
@@ -41,10 +40,7 @@ pub(super) fn tokens(
     let dialect = LakeDialect;
     let found = Tokenizer::new(&dialect, &masked.text)
         .tokenize_with_location()
-        .map_err(|error| {
-            let at = positions.byte(error.location);
-            SyntaxError::new(Span::new(at, at + 1), error.message)
-        })?;
+        .map_err(|error| SyntaxError::new(positions.character(error.location), error.message))?;
     let mut regions = masked.regions.iter().peekable();
     let mut tokens: Vec<TokenWithSpan> = Vec::with_capacity(found.len() / 2);
     for mut token in found {

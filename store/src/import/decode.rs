@@ -82,7 +82,8 @@ impl Default for DecodeLimits {
 pub enum Item<'a> {
     /// One record, not yet looked into.
     Record {
-        /// From its `{` to its `}`, as delivered.
+        /// From its `{` to where its brackets close, as delivered; of the string in
+        /// an envelope all that follows, be it a record or not.
         bytes: &'a [u8],
         /// The ordinal of the item in its file, counted from 0 over records and
         /// rejects alike.

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, Weak};
@@ -22,6 +24,9 @@ use crate::writer::{Core, Writer};
 pub(super) struct Listener {
     writer: Arc<Writer>,
     guests: Arc<Guests>,
+    /// The listening socket, which is shut down to wake the thread: its file may
+    /// be gone.
+    wake: UnixStream,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -56,6 +61,7 @@ impl Listener {
         let listener = UnixListener::bind(&path).map_err(failed("listening on"))?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))
             .map_err(failed("protecting"))?;
+        let wake = OwnedFd::from(listener.try_clone().map_err(failed("listening on"))?).into();
         let guests = Arc::new(Guests::default());
         let (for_writer, for_guests) = (Arc::clone(writer), Arc::clone(&guests));
         let thread = std::thread::Builder::new()
@@ -65,6 +71,7 @@ impl Listener {
         Ok(Self {
             writer: Arc::clone(writer),
             guests,
+            wake,
             thread: Some(thread),
         })
     }
@@ -85,7 +92,9 @@ impl Listener {
             state.closed = true;
         }
         let path = self.writer.core.directory.socket();
-        // Wakes the thread; where that fails it has ended already.
+        // Either wakes the thread: not every system ends a wait by the one, and the
+        // other fails where somebody has removed the file.
+        let _ = self.wake.shutdown(Shutdown::Both);
         let _ = UnixStream::connect(&path);
         let _ = fs::remove_file(&path);
         let _ = thread.join();
@@ -193,7 +202,7 @@ fn serve(core: &Core, stream: UnixStream) {
                 let watcher = scope.spawn(|| watch_for_hanging_up(&mut reading, &cancel));
                 let done = carry_out(core, request, &send, &cancel);
                 // Ends the watcher's read.
-                let _ = stream.shutdown(std::net::Shutdown::Read);
+                let _ = stream.shutdown(Shutdown::Read);
                 let _ = watcher.join();
                 done
             })

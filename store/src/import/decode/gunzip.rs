@@ -141,18 +141,17 @@ impl<R: BufRead> Gunzip<R> {
             return Err(cut_off());
         }
         let (taken, given) = (self.inflate.total_in(), self.inflate.total_out());
-        let status = self
-            .inflate
-            .decompress(input, out, FlushDecompress::None)
-            .map_err(|_| damaged("the gzip stream is damaged"))?;
+        let status = self.inflate.decompress(input, out, FlushDecompress::None);
         let taken = (self.inflate.total_in() - taken) as usize;
         let given = (self.inflate.total_out() - given) as usize;
         self.input.consume(taken);
         self.crc.update(out.get(..given).unwrap_or_default());
-        if status == Status::StreamEnd {
-            self.state = State::Trailer;
-        } else if taken == 0 && given == 0 {
-            return Err(damaged("the gzip stream is damaged"));
+        match status {
+            Ok(Status::StreamEnd) => self.state = State::Trailer,
+            Ok(_) if taken > 0 || given > 0 => {}
+            // What comes before the damage; it is met again at the next call.
+            Err(_) if given > 0 => {}
+            Ok(_) | Err(_) => return Err(damaged("the gzip stream is damaged")),
         }
         Ok(given)
     }

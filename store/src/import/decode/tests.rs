@@ -758,3 +758,32 @@ fn real_logs() {
         [DecodeError::NoEventJson { .. }]
     ));
 }
+
+/// Wherever a bit is turned over, what comes before is taken, however the file is
+/// read.
+#[test]
+fn gzip_that_is_damaged_inside() {
+    let file = events(40).join("\n");
+    let zipped = gzip(file.as_bytes());
+    let mut n_taken = 0;
+    for at in 10..zipped.len() - 8 {
+        let mut damaged = zipped.clone();
+        damaged[at] ^= 4;
+        let whole = run(&mut Cursor::new(&damaged), &small());
+        let pieces = run(&mut Pieces(&damaged, 1), &small());
+        match (whole, pieces) {
+            (Ok(whole), Ok(pieces)) => {
+                assert_eq!(whole.records, pieces.records, "{at}");
+                assert_eq!(whole.rejects, pieces.rejects, "{at}");
+                n_taken += whole.records.len();
+            }
+            (Err(whole), Err(pieces)) => assert_eq!(whole.to_string(), pieces.to_string(), "{at}"),
+            (whole, pieces) => panic!("{at}: {whole:?}, in pieces {pieces:?}"),
+        }
+    }
+    assert!(
+        n_taken > zipped.len(),
+        "{n_taken} of {} files",
+        zipped.len()
+    );
+}
