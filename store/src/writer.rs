@@ -37,13 +37,13 @@ pub struct WriteOptions {
 }
 
 impl WriteOptions {
-    /// Bytes of records at which a worker commits its batch. A record in a
-    /// batch costs about three times its length while it is written: the record and
-    /// its part of the index; then the record and its part of the SST, which is held
-    /// back until the pieces that it is compressed against are chosen.
+    /// Bytes of records at which a worker commits its batch. A record in a batch
+    /// costs about four times its length: the record, its part of the index, and its
+    /// part of the SST, which is held back until the pieces that it is compressed
+    /// against are chosen, while the index's memory is not yet given back.
     pub fn batch_bytes(&self) -> usize {
         const BYTES_MIN: usize = 8 << 20;
-        (self.memory_bytes / self.threads.max(1) / 4).max(BYTES_MIN)
+        (self.memory_bytes / self.threads.max(1) / 5).max(BYTES_MIN)
     }
 
     /// Bytes of memory at which an index that is being built takes no more events,
