@@ -38,12 +38,18 @@ pub struct Home {
     steps: Arc<Mutex<Steps>>,
 }
 
-impl Home {
-    pub fn new() -> Self {
+impl Default for Home {
+    fn default() -> Self {
         Self {
             folder: tempfile::tempdir().expect("a folder"),
             steps: Arc::default(),
         }
+    }
+}
+
+impl Home {
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// The folder of both.

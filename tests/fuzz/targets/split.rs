@@ -218,7 +218,7 @@ fn column(reader: &SplitReader, name: &str) -> Answer {
     let all = DocSet::all(0..reader.n_docs());
     let docs: Vec<u32> = all.iter().collect();
     let mut values = String::new();
-    match name.split_once(':').map(|(kind, path)| (kind, path)) {
+    match name.split_once(':') {
         Some(("s" | "l", _)) => {
             if let Some(column) = reader.texts(name)? {
                 let texts = column.texts().map_err(|e| reader.damaged(name, e))?;
