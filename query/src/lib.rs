@@ -37,6 +37,7 @@ mod language;
 mod leaf_pass;
 mod leaves;
 mod memory;
+mod patterns;
 mod planned;
 mod pushdown;
 mod request;
