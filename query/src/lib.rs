@@ -26,6 +26,7 @@
 //! on.
 
 mod columns;
+mod compact;
 mod engine;
 mod error;
 mod exec;
@@ -37,6 +38,7 @@ mod language;
 mod leaf_pass;
 mod leaves;
 mod memory;
+mod nested_loops;
 mod patterns;
 mod planned;
 mod pushdown;
