@@ -41,6 +41,7 @@ mod memory;
 mod nested_loops;
 mod patterns;
 mod planned;
+mod pump;
 mod pushdown;
 mod request;
 mod resolve;
@@ -61,6 +62,7 @@ mod suggest;
 mod syntax;
 mod system_columns;
 mod table;
+mod threads;
 pub mod time;
 mod time_order;
 
