@@ -1,8 +1,8 @@
 //! The way of a query: text, language, plan, optimised plan, run.
 //!
-//! One engine serves a process. Planning is pure computation on the caller's thread;
-//! running happens on the threads of the tokio runtime that calls, and on its blocking
-//! threads where events are read.
+//! One engine serves a process. A text is read on the caller's thread; its plan is made
+//! and run on threads of the engine ([`Threads`]), and on blocking ones beside them where
+//! events are read.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use chrono::DateTime;
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::DataFusionError;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, TaskContext};
@@ -25,6 +26,7 @@ use crate::insights;
 use crate::language::{Language, detect};
 use crate::memory::{Budget, Share};
 use crate::planned::{Planned, Planning};
+use crate::pump::{Pump, broken_off};
 use crate::request::{QueryRequest, Stage};
 use crate::row_order;
 use crate::search_plan;
@@ -32,8 +34,9 @@ use crate::session;
 use crate::source::{EventSource, SnapshotSource};
 use crate::spill::SpillFolder;
 use crate::sql_plan;
-use crate::stream::{QueryStream, Run, timed_out};
+use crate::stream::{QueryStream, Run, TICK, why_to_stop};
 use crate::table::QueryScope;
+use crate::threads::Threads;
 
 /// What the engine may use.
 #[derive(Debug, Clone)]
@@ -55,6 +58,7 @@ pub struct Engine {
     runtime: Arc<RuntimeEnv>,
     budget: Arc<Budget>,
     spill_folder: PathBuf,
+    threads: Threads,
     /// Removed with the engine.
     _spill: Option<SpillFolder>,
 }
@@ -79,7 +83,11 @@ impl Engine {
             .map_err(broken)?;
         let state = session::state(Arc::clone(&runtime), options.threads, options.memory_bytes)
             .map_err(broken)?;
+        let threads = Threads::start(options.threads).map_err(|error| {
+            QueryError::new(Code::Internal, "the query engine does not start").caused_by(error)
+        })?;
         Ok(Self {
+            threads,
             functions: Arc::new(function_names(&state)),
             state,
             runtime,
@@ -116,15 +124,16 @@ impl Engine {
         if compiled.is_explain {
             compiled = compiled.into_explained().await?;
         }
-        let physical = compiled.physical_plan().await?;
+        let (compiled, physical) = compiled.planned(&self.threads, request, asked_at).await?;
         let share = Share::of(&self.budget);
         let context = compiled.task_context(&self.runtime, &share)?;
         let started_at = Instant::now();
-        if let Some(timeout) = request.timeout.filter(|t| started_at - asked_at >= *t) {
-            return Err(timed_out(timeout));
-        }
-        let batches = execute_stream(Arc::clone(&physical), context)
-            .map_err(|error| compiled.told.translate(error, false))?;
+        let batches = {
+            let _here = self.threads.enter();
+            execute_stream(Arc::clone(&physical), context)
+                .map(Pump::start)
+                .map_err(|error| compiled.told.translate(error, false))?
+        };
         let schema = compiled.output_schema();
         let told = Arc::clone(&compiled.told);
         let run = Run {
@@ -293,6 +302,37 @@ impl Compiled {
         let planner = Arc::clone(self.state.query_planner());
         let physical = planner.create_physical_plan(&optimized, &self.state).await;
         physical.map_err(|error| self.told.translate(error, false))
+    }
+
+    /// The query with its plan, made by a task of its own: what is planned is not
+    /// interrupted, and whoever asks hears in time that it took too long.
+    async fn planned(
+        self,
+        threads: &Threads,
+        request: &QueryRequest,
+        asked_at: Instant,
+    ) -> Result<(Self, Arc<dyn ExecutionPlan>), QueryError> {
+        let planning = async move {
+            let physical = self.physical_plan().await?;
+            Ok((self, physical))
+        };
+        let mut planning = {
+            let _there = threads.enter();
+            SpawnedTask::spawn(planning)
+        };
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                planned = &mut planning => {
+                    return planned.unwrap_or_else(|failed| Err(broken_off(failed)));
+                }
+                _ = tick.tick() => {
+                    if let Some(error) = why_to_stop(&request.cancel, request.timeout, asked_at) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
     }
 
     /// Every stage of the query's way.

@@ -13,6 +13,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, SchemaError};
 use unicode_width::UnicodeWidthChar;
 
+use crate::patterns;
 use crate::span::Span;
 use crate::suggest;
 use crate::syntax::{SyntaxError, Warning};
@@ -317,7 +318,10 @@ impl Context<'_> {
             DataFusionError::ArrowError(inner, _) => self.value_error(&inner.to_string()),
             other => {
                 let reason = first_line(&other.to_string());
-                QueryError::new(Code::Internal, reason).caused_by(other)
+                match patterns::too_large_in(&reason) {
+                    Some(reason) => QueryError::new(self.code(), reason),
+                    None => QueryError::new(Code::Internal, reason).caused_by(other),
+                }
             }
         }
     }
@@ -385,7 +389,8 @@ impl Context<'_> {
 
     /// An error of a conversion names the value, which may be a constant of the query.
     fn value_error(&self, reason: &str) -> QueryError {
-        let error = QueryError::new(self.code(), first_line(&plain_arrow(reason)));
+        let told = patterns::too_large_in(reason).unwrap_or_else(|| plain_arrow(reason));
+        let error = QueryError::new(self.code(), first_line(&told));
         let value = quoted_after(reason, "string '").or_else(|| quoted_after(reason, "from '"));
         match value.and_then(|value| self.text_literal(value)) {
             Some(span) => error.at(span),

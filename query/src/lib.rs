@@ -26,6 +26,7 @@
 //! on.
 
 mod columns;
+mod compact;
 mod engine;
 mod error;
 mod exec;
@@ -37,7 +38,10 @@ mod language;
 mod leaf_pass;
 mod leaves;
 mod memory;
+mod nested_loops;
+mod patterns;
 mod planned;
+mod pump;
 mod pushdown;
 mod request;
 mod resolve;
@@ -58,6 +62,7 @@ mod suggest;
 mod syntax;
 mod system_columns;
 mod table;
+mod threads;
 pub mod time;
 mod time_order;
 

@@ -140,6 +140,10 @@ impl MemoryPool for Share {
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
+        // Others may have gone over the share, which is nothing to whom asks for nothing.
+        if additional == 0 {
+            return Ok(());
+        }
         let mut held = self.held.lock();
         let share = self.budget.share();
         let fits = held.total().saturating_add(additional) <= share
@@ -221,5 +225,15 @@ mod tests {
         assert!(a.try_grow(1).is_err());
         assert!(b.try_grow(300).is_ok());
         assert!(operator(&share, false).try_grow(300).is_ok());
+    }
+
+    #[test]
+    fn who_asks_for_nothing_is_not_refused() {
+        let share = Share::of(&Budget::new(900));
+        let over = operator(&share, false);
+        over.grow(1000);
+        let other = operator(&share, false);
+        assert!(other.try_grow(0).is_ok());
+        assert!(other.try_grow(1).is_err());
     }
 }

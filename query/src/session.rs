@@ -15,8 +15,10 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
+use crate::compact::CompactRule;
 use crate::functions;
 use crate::groups::{FirstGroupsRule, GroupScanRule};
+use crate::nested_loops::NestedLoopsRule;
 use crate::search_function;
 use crate::time_order::TimeOrderRule;
 
@@ -85,6 +87,8 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         .iter()
         .position(|rule| rule.name() == "SanityCheckPlan");
     let last = check.unwrap_or(rules.len());
+    rules.insert(last, Arc::new(CompactRule));
+    rules.insert(last, Arc::new(NestedLoopsRule));
     rules.insert(last, Arc::new(TimeOrderRule));
     rules.insert(last, Arc::new(FirstGroupsRule));
     // Before operators are put between the two steps of an aggregation.

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{Stream, StreamExt};
 use tarn_store::Cancel;
@@ -20,11 +19,12 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use crate::error::{Code, QueryError};
 use crate::language::Language;
 use crate::memory::Share;
+use crate::pump::Pump;
 use crate::statistics::Statistics;
 use crate::syntax::Warning;
 
 /// How often a query that gives no rows looks whether it has to stop.
-const TICK: Duration = Duration::from_millis(20);
+pub(crate) const TICK: Duration = Duration::from_millis(20);
 
 /// Brings an error of the run to the writer of the query.
 pub(crate) type Translate =
@@ -44,7 +44,7 @@ pub struct QueryStream {
 
 /// What is running.
 pub(crate) struct Run {
-    pub batches: SendableRecordBatchStream,
+    pub batches: Pump,
     pub plan: Arc<dyn ExecutionPlan>,
     pub share: Arc<Share>,
     /// Stops the scans.
@@ -122,22 +122,29 @@ impl QueryStream {
     fn end(&mut self) {
         self.state.ended_at.get_or_insert_with(Instant::now);
         self.run.stop.cancel();
-        let schema = self.run.batches.schema();
-        self.run.batches = Box::pin(datafusion::physical_plan::EmptyRecordBatchStream::new(
-            schema,
-        ));
+        self.run.batches.stop();
     }
 
     fn why_to_stop(&self) -> Option<QueryError> {
-        if self.run.cancel.is_cancelled() {
-            return Some(QueryError::cancelled());
-        }
-        let timeout = self.run.timeout?;
-        (self.run.asked_at.elapsed() >= timeout).then(|| timed_out(timeout))
+        let run = &self.run;
+        why_to_stop(&run.cancel, run.timeout, run.asked_at)
     }
 }
 
-pub(crate) fn timed_out(timeout: Duration) -> QueryError {
+/// That a query is not wanted any more, or takes too long.
+pub(crate) fn why_to_stop(
+    cancel: &Cancel,
+    timeout: Option<Duration>,
+    asked_at: Instant,
+) -> Option<QueryError> {
+    if cancel.is_cancelled() {
+        return Some(QueryError::cancelled());
+    }
+    let timeout = timeout?;
+    (asked_at.elapsed() >= timeout).then(|| timed_out(timeout))
+}
+
+fn timed_out(timeout: Duration) -> QueryError {
     let seconds = timeout.as_secs_f64();
     QueryError::new(
         Code::TimedOut,
@@ -162,7 +169,7 @@ impl Stream for QueryStream {
             self.end();
             return Poll::Ready(Some(Err(error)));
         }
-        match self.run.batches.poll_next_unpin(context) {
+        match self.run.batches.poll_next(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(batch))) => {
                 self.state.rows += batch.num_rows() as u64;

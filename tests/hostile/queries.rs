@@ -1,119 +1,21 @@
 //! Statements made to exhaust the stack, the memory or the patience of the process: each
 //! is answered, or refused with a reason, in bounded time.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use tarn_query::{Code, Language};
 
-use tarn_query::{Code, Engine, EngineOptions, Language, QueryError, QueryRequest};
-use tarn_store::Snapshot;
-use tarn_store::owner::Session;
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
+use super::store::{STACK_BYTES, Store, listed, refused};
 
-use crate::support::corpus::Corpus;
-use crate::support::home::{self, Home, NOW_MS};
-
-/// What a query is stopped after; what does not look at it takes as much again at most.
-const TIMEOUT: Duration = Duration::from_secs(3);
-const TIME_MAX: Duration = Duration::from_secs(60);
-
-struct Store {
-    engine: Engine,
-    runtime: Runtime,
-    snapshot: Arc<Snapshot>,
-    _session: Session,
-    _home: Home,
-    _spill: TempDir,
-}
-
-impl Store {
-    fn new() -> Self {
-        let home = Home::new();
-        let session = home.session(2);
-        let corpus = Corpus::new(91, 2_000);
-        home::import(&session, &[home.log("all.json", &corpus.deliveries)]);
-        let spill = tempfile::tempdir().expect("a folder");
-        let engine = Engine::new(EngineOptions {
-            memory_bytes: 64 << 20,
-            threads: 2,
-            spill_dir: spill.path().join("tmp"),
-        });
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build();
-        Self {
-            engine: engine.expect("it starts"),
-            runtime: runtime.expect("threads"),
-            snapshot: home.snapshot(),
-            _session: session,
-            _home: home,
-            _spill: spill,
-        }
-    }
-
-    /// How many rows there are. On the thread of the caller, whose stack is a test's.
-    fn ask(&self, language: Language, text: &str) -> Result<usize, QueryError> {
-        let request = QueryRequest {
-            language,
-            timeout: Some(TIMEOUT),
-            ..QueryRequest::new(text, NOW_MS)
-        };
-        let begun = Instant::now();
-        let rows = self.runtime.block_on(async {
-            let snapshot = Arc::clone(&self.snapshot);
-            let mut stream = self.engine.query(snapshot, &request).await?;
-            let mut rows = 0;
-            while let Some(batch) = stream.next().await {
-                rows += batch?.num_rows();
-            }
-            Ok(rows)
-        });
-        let shown: String = text.chars().take(80).collect();
-        assert!(begun.elapsed() < TIME_MAX, "{shown}: {:?}", begun.elapsed());
-        rows
-    }
-
-    fn sql(&self, text: &str) -> Result<usize, QueryError> {
-        self.ask(Language::Sql, text)
-    }
-
-    fn insights(&self, text: &str) -> Result<usize, QueryError> {
-        self.ask(Language::Insights, text)
-    }
-
-    fn search(&self, text: &str) -> Result<usize, QueryError> {
-        self.ask(Language::Search, text)
-    }
-}
-
-/// Runs a test on the stack that a server's threads have. Frames that were not optimised
-/// are several times as large.
+/// Runs a test on the stack that a server's threads have.
 fn on_a_small_stack(test: fn()) {
-    const STACK_BYTES: usize = 2 << 20;
-    let times = if cfg!(debug_assertions) { 16 } else { 1 };
-    let thread = std::thread::Builder::new().stack_size(STACK_BYTES * times);
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
     let handle = thread.spawn(test).expect("a thread");
     if let Err(panic) = handle.join() {
         std::panic::resume_unwind(panic);
     }
 }
 
-/// The code of a refusal; fails where there are rows, or the refusal is longer than
-/// anybody reads.
-fn refused(name: &str, answer: Result<usize, QueryError>) -> Code {
-    let error = answer.expect_err(name);
-    assert!(error.message.len() < 1000, "{name}: {}", error.message);
-    error.code
-}
-
 fn wrapped(n: usize, before: &str, core: &str, after: &str) -> String {
     format!("{}{core}{}", before.repeat(n), after.repeat(n))
-}
-
-fn listed(n: usize, separator: &str, item: impl Fn(usize) -> String) -> String {
-    let items: Vec<String> = (0..n).map(item).collect();
-    items.join(separator)
 }
 
 /// What nests as deep as is allowed is answered, what nests deeper is refused before

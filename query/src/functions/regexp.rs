@@ -14,6 +14,7 @@ use regex::{Captures, Regex};
 
 use super::call::{Call, Function, Kind, Returns, Texts};
 use super::sized::{RESULT_BYTES_MAX, check_bytes};
+use crate::patterns;
 
 use Kind::{Integer, Text};
 
@@ -73,11 +74,9 @@ impl Patterns {
             return Ok(None);
         };
         if self.last.as_ref().is_none_or(|(last, _)| last != text) {
-            let regex = match Regex::new(text) {
+            let regex = match patterns::regex(text) {
                 Ok(regex) => Some(regex),
-                Err(error) => {
-                    call.fail(|| format!("{text:?} is not a regular expression: {error}"))?
-                }
+                Err(reason) => call.fail(|| format!("{text:?}: {reason}"))?,
             };
             self.last = Some((text.to_owned(), regex));
         }

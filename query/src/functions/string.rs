@@ -16,6 +16,7 @@ use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 
 use super::call::{Call, Function, Kind, Returns};
 use super::sized::check_bytes;
+use crate::patterns;
 
 use Kind::{Any, Integer, Text};
 
@@ -405,7 +406,10 @@ fn like_pattern(call: &Call) -> Result<ArrayRef> {
             },
         };
         match backslash_escaped(pattern, escape) {
-            Some(pattern) => Ok(Some(Cow::Owned(pattern))),
+            Some(pattern) => match patterns::check_like(&pattern, false) {
+                Ok(()) => Ok(Some(Cow::Owned(patterns::shortest_like(&pattern)))),
+                Err(reason) => call.fail(|| reason),
+            },
             None => call.fail(|| format!("the escape character of {pattern:?} escapes nothing")),
         }
     })

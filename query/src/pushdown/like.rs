@@ -9,19 +9,11 @@ use std::sync::Arc;
 use regex::{Regex, RegexBuilder};
 use tarn_store::{Matcher, TextPredicate};
 
-/// A part of a LIKE pattern.
-#[derive(Debug, Clone, PartialEq)]
-enum Piece {
-    Text(String),
-    /// `_`
-    One,
-    /// `%`
-    Any,
-}
+use crate::patterns::{self, Piece, pieces};
 
 /// The matcher of a LIKE pattern, in which a backslash takes the next character as it is.
 ///
-/// **Errors**: None for a pattern beyond the regex engine's size limit.
+/// **Errors**: None for a pattern that is too large.
 pub(super) fn matcher(pattern: &str, ignore_case: bool) -> Option<Matcher> {
     let pieces = pieces(pattern);
     if !ignore_case {
@@ -37,20 +29,7 @@ pub(super) fn matcher(pattern: &str, ignore_case: bool) -> Option<Matcher> {
             _ => {}
         }
     }
-    let mut source = String::from("^");
-    for piece in &pieces {
-        match piece {
-            Piece::Text(text) => source.push_str(&regex::escape(text)),
-            Piece::One => source.push('.'),
-            Piece::Any => source.push_str(".*"),
-        }
-    }
-    source.push('$');
-    let regex = RegexBuilder::new(&source)
-        .case_insensitive(ignore_case)
-        .dot_matches_new_line(true)
-        .build()
-        .ok()?;
+    let regex = patterns::like(&pieces, ignore_case).ok()?;
     let word = if ignore_case { "ILIKE" } else { "LIKE" };
     Some(Matcher::Test(Arc::new(RegexTest {
         regex,
@@ -70,33 +49,6 @@ pub(super) fn regex(pattern: &str, ignore_case: bool) -> Option<Matcher> {
         regex,
         description: format!("~ /{pattern}/{flags}"),
     })))
-}
-
-fn pieces(pattern: &str) -> Vec<Piece> {
-    let mut pieces: Vec<Piece> = Vec::new();
-    let mut chars = pattern.chars();
-    while let Some(c) = chars.next() {
-        let literal = match c {
-            '%' => {
-                // `%%` is `%`.
-                if pieces.last() != Some(&Piece::Any) {
-                    pieces.push(Piece::Any);
-                }
-                continue;
-            }
-            '_' => {
-                pieces.push(Piece::One);
-                continue;
-            }
-            '\\' => chars.next().unwrap_or('\\'),
-            c => c,
-        };
-        match pieces.last_mut() {
-            Some(Piece::Text(text)) => text.push(literal),
-            _ => pieces.push(Piece::Text(literal.to_string())),
-        }
-    }
-    pieces
 }
 
 #[derive(Debug)]

@@ -258,9 +258,10 @@ fn value_test(term: &Term, span: Span) -> Result<Arc<dyn TextPredicate>, QueryEr
         Term::Prefix(prefix) => Arc::new(PrefixPhrase::new(prefix)),
         Term::Wildcard(parts) => Arc::new(Pieces::new(parts)),
         Term::Cidr(network) => Arc::new(InNetwork(*network)),
-        Term::Regex(regex) => Arc::new(Pattern::new(regex.as_str()).map_err(|reason| {
-            QueryError::new(Code::Syntax, format!("not a regular expression: {reason}")).at(span)
-        })?),
+        Term::Regex(regex) => Arc::new(
+            Pattern::new(regex.as_str())
+                .map_err(|reason| QueryError::new(Code::Syntax, reason).at(span))?,
+        ),
     })
 }
 

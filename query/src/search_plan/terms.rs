@@ -9,6 +9,7 @@ use tarn_store::json::{Json, Kind};
 use tarn_store::tokens::tokens;
 use tarn_store::{TextPredicate, TextTest};
 
+use crate::patterns;
 use crate::search::Cidr;
 
 /// These words side by side, in either case.
@@ -149,12 +150,7 @@ pub(super) struct Pattern(Regex);
 
 impl Pattern {
     pub(super) fn new(source: &str) -> Result<Self, String> {
-        Regex::new(source).map(Self).map_err(|error| {
-            // The last line of several says what is wrong, those before draw it.
-            let text = error.to_string();
-            let reason = text.lines().last().unwrap_or_default();
-            reason.trim_start_matches("error: ").to_owned()
-        })
+        patterns::regex(source).map(Self)
     }
 }
 

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{
     FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
     OrderByExpr, OrderByOptions, UnaryOperator, Value, VisitMut, VisitorMut,
 };
+use datafusion::sql::sqlparser::tokenizer::Span as TokenSpan;
 use std::ops::ControlFlow;
 
 use super::typed::Typed;
@@ -126,6 +127,32 @@ pub(super) fn planned(mut function: Function) -> Expr {
 pub(super) fn plain_name(function: &Function) -> Option<String> {
     match function.name.0.as_slice() {
         [part] => part.as_ident().map(|name| name.value.to_lowercase()),
+        _ => None,
+    }
+}
+
+/// A constant text, and its place.
+pub(super) fn constant_text(expr: &Expr) -> Option<(&str, TokenSpan)> {
+    match expr {
+        Expr::Value(constant) => match &constant.value {
+            Value::SingleQuotedString(text) | Value::UnicodeStringLiteral(text) => {
+                Some((text, constant.span))
+            }
+            _ => None,
+        },
+        Expr::Nested(inner) => constant_text(inner),
+        _ => None,
+    }
+}
+
+/// The regular expression of a call that takes one, where it is a constant.
+pub(super) fn expression(function: &Function) -> Option<(&str, TokenSpan)> {
+    let takes_one = plain_name(function)?.starts_with("regexp_");
+    match &function.args {
+        FunctionArguments::List(list) if takes_one => match list.args.get(1)? {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(pattern)) => constant_text(pattern),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -23,6 +23,7 @@ use super::types::SqlType;
 use crate::error::{Code, QueryError};
 use crate::functions::string::{LIKE_PATTERN, backslash_escaped};
 use crate::functions::{self, casts, is_text, json_type, map_array, time_text, time_type};
+use crate::patterns;
 use crate::suggest;
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -264,7 +265,7 @@ fn as_text(expr: Expr, schema: &DFSchema) -> Result<Expr> {
 fn pattern(pattern: Expr, escape: Option<char>) -> Result<Expr> {
     if let Some(text) = text_literal(&pattern) {
         return match backslash_escaped(text, escape) {
-            Some(escaped) => Ok(lit(escaped)),
+            Some(escaped) => Ok(lit(patterns::shortest_like(&escaped))),
             None => Err(refused_with_hint(
                 Code::Syntax,
                 format!("the escape character of the pattern {text:?} escapes nothing"),

@@ -26,6 +26,8 @@ use super::typed::Typed;
 use super::types::SqlType;
 use super::{Moment, TableName};
 use crate::error::{Code, QueryError};
+use crate::functions::string::backslash_escaped;
+use crate::patterns;
 use crate::suggest;
 
 /// The pass, and what it gathers on its way.
@@ -43,12 +45,17 @@ pub(super) struct Rewriter<'a> {
     withs: Vec<(usize, Option<With>)>,
     /// Tables so far, those of a CTE for each time that it is named.
     n_tables: usize,
+    /// In the FROM that is looked at.
+    n_joined: usize,
 }
 
 type Step = ControlFlow<Box<QueryError>>;
 
 /// How many tables a query may read.
-const TABLES_MAX: usize = 1000;
+const TABLES_MAX: usize = 300;
+
+/// How many tables one FROM may join. Planning takes time with the square of them.
+const JOINED_MAX: usize = 50;
 
 impl<'a> Rewriter<'a> {
     pub fn new(
@@ -66,6 +73,7 @@ impl<'a> Rewriter<'a> {
             scopes: Scopes::default(),
             withs: Vec::new(),
             n_tables: 0,
+            n_joined: 0,
         }
     }
 
@@ -162,6 +170,12 @@ impl<'a> Rewriter<'a> {
     }
 
     fn name_relation(&mut self, factor: &mut TableFactor) -> Result<(), Box<QueryError>> {
+        self.n_joined += 1;
+        if self.n_joined > JOINED_MAX {
+            let reason =
+                format!("a SELECT joins at most {JOINED_MAX} tables, and here is one more");
+            return Err(self.syntax(factor.span(), reason));
+        }
         match factor {
             TableFactor::Table { name, alias, .. } => {
                 let place = name.span();
@@ -172,7 +186,7 @@ impl<'a> Rewriter<'a> {
                     1 => self.scopes.cte_tables(&text),
                     _ => None,
                 };
-                self.count_tables(cte.unwrap_or(1), place)?;
+                self.count_tables(cte.map_or(1, |n| n.max(1)), place)?;
                 if cte.is_some() {
                     lower_object(name);
                 } else {
@@ -376,7 +390,10 @@ impl<'a> Rewriter<'a> {
         *expr = match owned {
             Expr::Identifier(name) => Expr::Identifier(lowered(name)),
             Expr::CompoundIdentifier(names) => self.compound(names),
-            Expr::Function(function) => self.function(function),
+            Expr::Function(function) => {
+                self.check_expression(&function)?;
+                self.function(function)
+            }
             Expr::Cast {
                 kind,
                 expr,
@@ -511,12 +528,29 @@ impl<'a> Rewriter<'a> {
                 }
             }
         };
+        if let Some((text, place)) = calls::constant_text(&pattern)
+            && let Some(text) = backslash_escaped(text, escape)
+        {
+            patterns::check_like(&text, case_insensitive)
+                .map_err(|reason| self.syntax(place, reason))?;
+        }
         let typed = Typed::Like {
             negated,
             case_insensitive,
             escape,
         };
         Ok(typed.on(expr, Some(pattern)))
+    }
+
+    /// Refuses a regular expression that is a constant where it stands.
+    fn check_expression(&self, function: &Function) -> Result<(), Box<QueryError>> {
+        match calls::expression(function) {
+            None => Ok(()),
+            Some((text, place)) => match patterns::regex(text) {
+                Ok(_) => Ok(()),
+                Err(reason) => Err(self.syntax(place, reason)),
+            },
+        }
     }
 
     fn function(&self, mut function: Function) -> Expr {
@@ -766,6 +800,7 @@ impl VisitorMut for Rewriter<'_> {
             return self.stop(refusal);
         }
         self.scopes.enter_select(select);
+        self.n_joined = 0;
         for from in &mut select.from {
             if let Err(error) = self.name_relations(from) {
                 return ControlFlow::Break(error);

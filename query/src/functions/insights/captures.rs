@@ -7,12 +7,13 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
-use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
+use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err, plan_err};
 use datafusion::functions::core::expr_fn::get_field;
 use datafusion::logical_expr::Expr;
 use regex::Regex;
 
 use super::super::call::{Call, Function, Kind, Returns};
+use crate::patterns;
 
 /// The captures of the first match, a struct of texts; of no match all are null.
 ///
@@ -69,9 +70,7 @@ fn members(groups: usize) -> Fields {
 }
 
 fn compiled(pattern: &str) -> Result<Regex> {
-    Regex::new(pattern).map_err(|error| {
-        datafusion::common::DataFusionError::Plan(super::text_test::reason(&error))
-    })
+    patterns::regex(pattern).map_err(DataFusionError::Plan)
 }
 
 fn pattern(call: &Call) -> Result<Regex> {

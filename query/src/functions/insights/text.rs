@@ -9,7 +9,7 @@ use regex::Regex;
 
 use super::super::call::{Call, Function, Kind, Returns, Texts};
 use super::Scalar;
-use super::text_test::reason;
+use crate::patterns;
 
 use Kind::{Integer, Text};
 
@@ -92,7 +92,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         ),
     )
     .checked(|i, constant| match i {
-        1 => compiled(constant).map(drop),
+        1 => patterns::regex(constant).map(drop),
         _ => Ok(()),
     }),
     Scalar::new(
@@ -263,10 +263,6 @@ fn replace(call: &Call) -> Result<ArrayRef> {
     })
 }
 
-fn compiled(pattern: &str) -> Result<Regex, String> {
-    Regex::new(pattern).map_err(|error| reason(&error))
-}
-
 fn regex_replace(call: &Call) -> Result<ArrayRef> {
     let (texts, patterns, with) = (call.text(0)?, call.text(1)?, call.text(2)?);
     // Nearly always a constant, so compiled once.
@@ -278,7 +274,7 @@ fn regex_replace(call: &Call) -> Result<ArrayRef> {
             return Ok(None);
         };
         if last.as_ref().is_none_or(|(known, _)| known != pattern) {
-            last = Some((pattern.to_owned(), Regex::new(pattern).ok()));
+            last = Some((pattern.to_owned(), patterns::regex(pattern).ok()));
         }
         let regex = last.as_ref().and_then(|(_, regex)| regex.as_ref());
         Ok(regex.map(|regex| {

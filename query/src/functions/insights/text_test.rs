@@ -20,6 +20,7 @@ use tarn_store::scan::predicate::parse_number;
 
 use super::convert::iso_text;
 use super::json::container;
+use crate::patterns;
 use crate::search::Cidr;
 
 /// A test of one text.
@@ -51,21 +52,7 @@ pub(crate) enum TextTest {
 impl TextTest {
     /// **Errors**: what is wrong with the expression, as a clause.
     pub fn regex(source: &str) -> Result<Self, String> {
-        Regex::new(source)
-            .map(Self::Regex)
-            .map_err(|error| reason(&error))
-    }
-}
-
-/// Why a regular expression does not compile: the last of the lines that draw it.
-pub(super) fn reason(error: &regex::Error) -> String {
-    match error {
-        regex::Error::CompiledTooBig(_) => "it would take too much memory".to_owned(),
-        error => {
-            let text = error.to_string();
-            let last = text.lines().last().unwrap_or_default();
-            last.trim_start_matches("error: ").to_owned()
-        }
+        patterns::regex(source).map(Self::Regex)
     }
 }
 

@@ -221,10 +221,8 @@ impl Lowering<'_> {
         let source = self
             .parameters
             .filled(regex.as_str(), regex.span, regex::escape)?;
-        TextTest::regex(&source).map_err(|reason| {
-            QueryError::new(Code::Syntax, format!("not a regular expression: {reason}"))
-                .at(regex.span)
-        })
+        TextTest::regex(&source)
+            .map_err(|reason| QueryError::new(Code::Syntax, reason).at(regex.span))
     }
 
     /// A test of one text put to an operand.
