@@ -117,8 +117,11 @@ mod tests {
 
     #[test]
     fn a_long_step_holds_nobody_up() {
-        let runtime = Builder::new_multi_thread().enable_time();
-        let runtime = { runtime }.worker_threads(2).build().expect("threads");
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_time()
+            .build()
+            .expect("threads");
         runtime.block_on(async {
             let mut pump = Pump::start(made(|| {
                 std::thread::sleep(Duration::from_secs(2));
