@@ -17,6 +17,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 use crate::functions;
 use crate::groups::{FirstGroupsRule, GroupScanRule};
+use crate::kept_order::KeptOrderRule;
 use crate::search_function;
 use crate::time_order::TimeOrderRule;
 
@@ -85,6 +86,7 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         .iter()
         .position(|rule| rule.name() == "SanityCheckPlan");
     let last = check.unwrap_or(rules.len());
+    rules.insert(last, Arc::new(KeptOrderRule));
     rules.insert(last, Arc::new(TimeOrderRule));
     rules.insert(last, Arc::new(FirstGroupsRule));
     // Before operators are put between the two steps of an aggregation.
