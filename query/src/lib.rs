@@ -34,6 +34,7 @@ mod followed;
 pub mod functions;
 mod groups;
 pub mod insights;
+mod kept_order;
 mod language;
 mod leaf_pass;
 mod leaves;

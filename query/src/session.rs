@@ -18,6 +18,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use crate::compact::CompactRule;
 use crate::functions;
 use crate::groups::{FirstGroupsRule, GroupScanRule};
+use crate::kept_order::KeptOrderRule;
 use crate::nested_loops::NestedLoopsRule;
 use crate::search_function;
 use crate::time_order::TimeOrderRule;
@@ -89,6 +90,7 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let last = check.unwrap_or(rules.len());
     rules.insert(last, Arc::new(CompactRule));
     rules.insert(last, Arc::new(NestedLoopsRule));
+    rules.insert(last, Arc::new(KeptOrderRule));
     rules.insert(last, Arc::new(TimeOrderRule));
     rules.insert(last, Arc::new(FirstGroupsRule));
     // Before operators are put between the two steps of an aggregation.

@@ -144,6 +144,15 @@ pub fn differences(
     };
     (!is_same).then(|| {
         let mut text = format!("{} rows\nexpected: {}\n", rows.len(), expected.len());
+        if let Some(at) = rows
+            .iter()
+            .zip(expected)
+            .position(|(row, other)| row != other)
+        {
+            let shown = |row: &Row| short(row.first().and_then(Option::as_deref));
+            let (row, other) = (shown(&rows[at]), shown(&expected[at]));
+            let _ = writeln!(text, "row {at}: {row}, expected: {other}");
+        }
         for (title, rows) in [
             ("too many", missing(rows, expected)),
             ("missing", missing(expected, rows)),

@@ -17,6 +17,7 @@ pub mod answer;
 mod insights;
 mod literals;
 mod sql;
+mod versions;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -195,24 +196,40 @@ impl Tally {
 /// Asks queries until one is not answered as `test` wants it, which is told in
 /// its smallest form.
 fn check(cases: impl Strategy<Value = Case>, test: impl Fn(&Answer) -> Result<(), TestCaseError>) {
+    let worlds = Worlds::build(seed());
+    run(cases, |case| {
+        let answer = worlds.agreed(case)?;
+        test(&answer)?;
+        Ok(answer)
+    });
+}
+
+/// Which events and queries these are.
+fn seed() -> u64 {
+    match Config::default().rng_seed {
+        RngSeed::Fixed(seed) => seed,
+        RngSeed::Random => SEED,
+    }
+}
+
+/// Has queries answered until `agreed` gives none, which is told in its smallest
+/// form.
+fn run(
+    cases: impl Strategy<Value = Case>,
+    agreed: impl Fn(&Case) -> Result<Answer, TestCaseError>,
+) {
+    let seed = seed();
     let mut config = Config {
         failure_persistence: None,
+        rng_seed: RngSeed::Fixed(seed),
         ..Config::default()
     };
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = CASES;
     }
-    let seed = match config.rng_seed {
-        RngSeed::Fixed(seed) => seed,
-        RngSeed::Random => SEED,
-    };
-    config.rng_seed = RngSeed::Fixed(seed);
-    let worlds = Worlds::build(seed);
     let tally = RefCell::new(Tally::default());
     let outcome = TestRunner::new(config).run(&cases, |case| {
-        let answer = worlds.agreed(&case)?;
-        test(&answer)?;
-        tally.borrow_mut().count(&answer);
+        tally.borrow_mut().count(&agreed(&case)?);
         Ok(())
     });
     match outcome {

@@ -21,7 +21,8 @@ fn golden() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/golden"))
 }
 
-fn store(format: &str) -> Copied {
+/// A copy of the store of a format.
+pub fn store(format: &str) -> Copied {
     let copied = Copied {
         folder: tempfile::tempdir().expect("a folder"),
     };
@@ -72,7 +73,8 @@ fn compare_answers(asker: &Asker, snapshot: &Arc<Snapshot>, time: TimeRange) {
     assert_eq!(n_queries, 5);
 }
 
-fn versions(data: &Path) -> Vec<u32> {
+/// The layouts of the splits that a directory has, ascending.
+pub fn versions(data: &Path) -> Vec<u32> {
     let snapshot = home::snapshot(data);
     let mut versions: Vec<u32> = snapshot.splits().iter().map(|s| s.entry.version).collect();
     versions.sort_unstable();

@@ -4,7 +4,7 @@
 //! opened, queried in both languages and checked. Every answer is the right one
 //! or an error that names what is damaged; nothing panics or hangs.
 
-mod golden;
+pub mod golden;
 mod opening;
 mod repair;
 mod salvage;
@@ -137,19 +137,19 @@ impl Scene {
 }
 
 /// A directory that may be damaged.
-struct Copied {
+pub struct Copied {
     folder: TempDir,
 }
 
 impl Copied {
-    fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
     /// Opens it for reading.
     ///
     /// **Errors**: as a person reads them.
-    fn open(&self) -> Result<Arc<Snapshot>, String> {
+    pub fn open(&self) -> Result<Arc<Snapshot>, String> {
         let reader = Reader::open(&self.data()).map_err(|e| e.to_string())?;
         reader.snapshot().map_err(|e| e.to_string())
     }

@@ -5,6 +5,8 @@ mod records;
 use std::sync::Arc;
 use std::time::Duration;
 
+use datafusion::arrow::array::Array as _;
+use datafusion::arrow::util::display::array_value_to_string;
 use tarn_store::{AccountScope, ScanRequest, TimeOrder};
 
 use self::records::{Records, column_names};
@@ -89,6 +91,51 @@ fn rows_come_newest_first_and_stop_early() {
     assert_eq!(column_names(&scan).len(), 3, "{:?}", column_names(&scan));
     let oldest = csv("SELECT eventID FROM events ORDER BY eventTime LIMIT 1");
     assert_eq!(oldest, "eventID\n1\n");
+}
+
+/// More rows than a batch has, of which something is computed or asked that the scan
+/// cannot do.
+#[test]
+fn computed_rows_come_newest_first() {
+    let (engine, _folder) = engine();
+    let records: Vec<String> = (0..6_000)
+        .map(|n| {
+            let (hour, minute, second) = (n / 3600, n / 60 % 60, n % 60);
+            format!(
+                r#"{{"eventTime":"2024-01-01T{hour:02}:{minute:02}:{second:02}Z","eventName":"Get{n:05}"}}"#
+            )
+        })
+        .collect();
+    let records: Vec<&str> = records.iter().map(String::as_str).collect();
+    let names = |text: &str| {
+        let source = Records::new(&records);
+        run(async {
+            let asked = request(text);
+            let mut stream = engine.query_source(source as _, &asked).await?;
+            let mut names = Vec::new();
+            while let Some(batch) = stream.next().await {
+                let column = Arc::clone(batch?.column(0));
+                let shown = |row| array_value_to_string(&column, row).expect("text");
+                names.extend((0..column.len()).map(shown));
+            }
+            Ok::<_, QueryError>(names)
+        })
+    };
+    for (text, n) in [
+        ("SELECT lower(eventName) FROM events", 6_000),
+        ("SELECT lower(eventName) FROM events LIMIT 2000", 2_000),
+        (
+            "SELECT lower(eventName) FROM events WHERE length(concat(eventName, awsRegion)) IS NULL LIMIT 2000",
+            2_000,
+        ),
+    ] {
+        let newest: Vec<String> = (0..6_000)
+            .rev()
+            .take(n)
+            .map(|n| format!("get{n:05}"))
+            .collect();
+        assert!(names(text).expect(text) == newest, "{text}");
+    }
 }
 
 #[test]

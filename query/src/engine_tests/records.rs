@@ -146,8 +146,13 @@ impl Partition for Share {
             if self.cancel.is_cancelled() {
                 return Err(QueryError::cancelled());
             }
-            let batch = batch(&request.schema(), &request.columns, &records);
-            if emit(batch).is_break() || !self.endless {
+            for records in records.chunks(request.batch_rows) {
+                let batch = batch(&request.schema(), &request.columns, records);
+                if emit(batch).is_break() {
+                    return Ok(());
+                }
+            }
+            if !self.endless {
                 return Ok(());
             }
         }
