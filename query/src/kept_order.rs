@@ -49,7 +49,7 @@ fn in_order(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPla
     if let Some(repartition) = plan.downcast_ref::<RepartitionExec>() {
         let is_spread = matches!(repartition.partitioning(), Partitioning::RoundRobinBatch(_))
             && input.output_partitioning().partition_count() == 1
-            && input.output_ordering().is_some();
+            && is_sorted(input);
         return match is_spread {
             true => Ok(Some(in_order(input)?.unwrap_or_else(|| Arc::clone(input)))),
             false => Ok(None),
@@ -62,6 +62,12 @@ fn in_order(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPla
         Some(input) => over(plan, input).map(Some),
         None => Ok(None),
     }
+}
+
+/// Whether the rows come in an order, also one by a column that is not handed on.
+fn is_sorted(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.output_ordering().is_some()
+        || is_row_by_row(plan) && plan.children().into_iter().all(is_sorted)
 }
 
 fn is_row_by_row(plan: &Arc<dyn ExecutionPlan>) -> bool {
