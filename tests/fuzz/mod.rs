@@ -21,8 +21,7 @@ use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 use tarn_tests::fuzz::inputs;
 use tarn_tests::fuzz::targets::{ALL, Target};
 
-/// Inputs of each target, where the environment does not say.
-const CASES: u32 = 300;
+/// Where the environment does not say.
 const SEED: u64 = 3;
 /// How long a failing input is made smaller.
 const SHRINK_MS_MAX: u32 = 20_000;
@@ -81,7 +80,7 @@ fn generated(name: &str) {
     let inputs = choices.prop_map(|c| Input(inputs::make(&corpus, target.words, &c)));
     let seconds = number("TARN_FUZZ_SECONDS").map(Duration::from_secs);
     let mut seed = number("PROPTEST_RNG_SEED").unwrap_or(SEED);
-    let cases = number("PROPTEST_CASES").unwrap_or(CASES);
+    let cases = number("PROPTEST_CASES").unwrap_or(target.cases);
     let begun = Instant::now();
     let mut n_inputs = 0_u64;
     loop {

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::support::victim::anonymous_bytes;
 
-/// Unoptimised, beside all other tests.
-const TIME_MAX: Duration = Duration::from_secs(60);
+/// No input takes a second; but a machine that is busy with something else may give
+/// the tests hardly any time.
+const TIME_MAX: Duration = Duration::from_secs(300);
 /// Of the whole process, in which other tests run as well.
 const BYTES_MAX: u64 = 4 << 30;
 const LOOK_EVERY: Duration = Duration::from_millis(100);

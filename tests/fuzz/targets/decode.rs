@@ -37,7 +37,7 @@ impl fmt::Debug for Found {
 pub type Outcome = (Vec<Found>, Result<Decoded, String>);
 
 /// Small, so that small files reach them.
-pub fn small_limits() -> DecodeLimits {
+fn small_limits() -> DecodeLimits {
     DecodeLimits {
         record_bytes_max: 8 << 10,
         reject_bytes_max: 1 << 10,

@@ -15,6 +15,8 @@ pub struct Target {
     pub name: &'static str,
     /// Panics where something does not hold.
     pub run: fn(&[u8]),
+    /// Inputs that a test gives it, where nobody asks for more.
+    pub cases: u32,
     /// What its input is made of, besides bytes.
     pub words: &'static [&'static str],
 }
@@ -52,36 +54,43 @@ pub const ALL: [Target; 7] = [
     Target {
         name: "decode",
         run: decode::run,
+        cases: 300,
         words: RECORD_WORDS,
     },
     Target {
         name: "parse",
         run: parse::run,
+        cases: 300,
         words: RECORD_WORDS,
     },
     Target {
         name: "import",
         run: import::run,
+        cases: 60,
         words: RECORD_WORDS,
     },
     Target {
         name: "language",
         run: language::run,
+        cases: 300,
         words: language::WORDS,
     },
     Target {
         name: "keys",
         run: keys::run,
+        cases: 300,
         words: &["\0", "\0\0", "\0\u{ff}", "\u{ff}", "2024-02-29T24:00:00Z"],
     },
     Target {
         name: "split",
         run: split::run,
+        cases: 300,
         words: split::WORDS,
     },
     Target {
         name: "catalogue",
         run: catalogue::run,
+        cases: 300,
         words: &[
             "\"dead\":[",
             "\"runs\":",

@@ -8,9 +8,10 @@ use std::io::Cursor;
 use serde_json::value::RawValue;
 use tarn_store::content::canonical;
 use tarn_store::event::{EventHeader, identity_hash, is_usual_time, parse_time};
+use tarn_store::import::decode::DecodeLimits;
 use tarn_store::json::{DEPTH_MAX, Json, Kind};
 
-use super::decode::{decoded, small_limits};
+use super::decode::decoded;
 use crate::support::files::Shape;
 
 /// A line that is longer is none of a record: decoding rejects it.
@@ -59,7 +60,7 @@ fn is_record(line: &[u8]) -> bool {
 fn every_shape(records: &[&[u8]]) {
     for shape in Shape::ALL {
         let file = shape.write(records);
-        let (found, end) = decoded(&mut Cursor::new(&file), &small_limits());
+        let (found, end) = decoded(&mut Cursor::new(&file), &DecodeLimits::default());
         assert!(end.is_ok(), "{shape:?}: {end:?}");
         let taken: Vec<&[u8]> = found
             .iter()
