@@ -14,12 +14,15 @@ mod wire;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::serve::ListenerExt;
+use axum::{Json, Router};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use state::{ServerState, Settings};
 
@@ -44,13 +47,20 @@ pub enum ServeError {
     Serve(io::Error),
 }
 
-/// Every route.
+/// Every route. What describes them is made of the same list.
 pub fn router(state: ServerState) -> Router {
-    Router::new()
-        .route("/healthz", get(routes::health::alive))
-        .route("/readyz", get(routes::health::ready))
-        .route("/v1/stores", get(routes::stores::list))
-        .route("/v1/query", post(routes::query::run))
+    let (router, description) = OpenApiRouter::new()
+        .routes(routes!(routes::health::alive))
+        .routes(routes!(routes::health::ready))
+        .routes(routes!(routes::stores::list))
+        .routes(routes!(routes::query::run))
+        .split_for_parts();
+    let description = Arc::new(description);
+    router
+        .route(
+            "/openapi.json",
+            get(move || async move { Json(description.as_ref().clone()) }),
+        )
         .fallback(routes::health::nowhere)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(access::check))

@@ -17,7 +17,7 @@ use tarn_store::{Access, AccountScope, Cancel, TimeRange};
 
 use crate::error::Problem;
 use crate::state::ServerState;
-use crate::wire::QueryBody;
+use crate::wire::{ProblemDetails, QueryBody};
 
 /// The forms of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,13 @@ impl Format {
 
 /// Compiles the query, and answers its rows as they come. A query that fails
 /// after its first rows cuts the answer off, so that nobody takes it for whole.
+#[utoipa::path(post, path = "/v1/query", tag = "queries", request_body = QueryBody, responses(
+    (status = 200, description = "the rows, in the form that Accept asks for", content(
+        (String = "application/x-ndjson"), (String = "application/json"), (String = "text/csv"),
+    )),
+    (status = "4XX", description = "the query or the request is wrong", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = "5XX", description = "the query failed", body = ProblemDetails, content_type = "application/problem+json"),
+))]
 pub async fn run(
     State(state): State<ServerState>,
     headers: HeaderMap,

@@ -1,13 +1,17 @@
-//! `GET /v1/stores`.
+//! `/v1/stores`: event data stores.
 
 use axum::Json;
 use axum::extract::State;
 
 use crate::error::Problem;
 use crate::state::ServerState;
-use crate::wire::StoreItem;
+use crate::wire::{ProblemDetails, StoreItem};
 
 /// Every event data store with the number of its events.
+#[utoipa::path(get, path = "/v1/stores", tag = "stores", responses(
+    (status = 200, description = "the stores", body = Vec<StoreItem>),
+    (status = 503, description = "the directory cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
+))]
 pub async fn list(State(state): State<ServerState>) -> Result<Json<Vec<StoreItem>>, Problem> {
     let snapshot = state
         .snapshot()
