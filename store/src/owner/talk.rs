@@ -10,11 +10,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::SessionError;
+use crate::accounts::Account;
 use crate::data_store::EventDataStore;
 use crate::directory::Directory;
 use crate::import::{ImportProgress, ImportRequest, ImportSummary};
 use crate::index::rebuild::{RebuildProgress, Rebuilt};
 use crate::manage::{NewStore, StoreUpdate};
+use crate::saved::{Overwrite, SavedEntry, SavedQuery};
 use crate::scan::Cancel;
 
 /// Work that writes.
@@ -26,6 +28,9 @@ pub(super) enum Request {
     DeleteStore(String),
     RestoreStore(String),
     Reindex(String),
+    PutSavedQueries(Vec<SavedQuery>, Overwrite),
+    DeleteSavedQuery(String),
+    PutAccounts(Vec<Account>),
 }
 
 /// What the owner says.
@@ -35,6 +40,9 @@ pub(super) enum Reply {
     Imported(ImportSummary),
     Store(EventDataStore),
     Reindexed(Rebuilt),
+    Saved(Vec<SavedEntry>),
+    SavedDeleted(SavedEntry),
+    AccountsPut,
     /// The request is as it should not be.
     Refused(String),
     /// The request could not be carried out.

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use super::SessionError;
 use super::talk::Request;
+use crate::accounts::{self, Account};
 use crate::data_store::{DEFAULT_STORE, EventDataStore};
 use crate::import::{ImportError, ImportProgress, ImportRequest, ImportSummary, run};
 use crate::index::merge::{self, When};
 use crate::index::rebuild::{self, RebuildProgress, Rebuilt};
 use crate::manage;
 use crate::retention;
+use crate::saved::{self, Overwrite, SavedEntry, SavedQuery};
 use crate::scan::Cancel;
 use crate::writer::Core;
 
@@ -66,7 +68,11 @@ pub(super) fn change_store(core: &Core, request: Request) -> Result<EventDataSto
         Request::UpdateStore(reference, update) => manage::update(core, &reference, update)?,
         Request::DeleteStore(reference) => manage::delete(core, &reference)?,
         Request::RestoreStore(reference) => manage::restore(core, &reference)?,
-        Request::Import(_) | Request::Reindex(_) => {
+        Request::Import(_)
+        | Request::Reindex(_)
+        | Request::PutSavedQueries(..)
+        | Request::DeleteSavedQuery(_)
+        | Request::PutAccounts(_) => {
             return Err(SessionError::Refused {
                 message: "not a change of a store".to_owned(),
             });
@@ -83,4 +89,20 @@ pub(super) fn reindex(
 ) -> Result<Rebuilt, SessionError> {
     let store = manage::find(core, reference)?;
     Ok(rebuild::rebuild(core, store.id, on_progress, cancel)?)
+}
+
+pub(super) fn put_saved_queries(
+    core: &Core,
+    queries: Vec<SavedQuery>,
+    overwrite: Overwrite,
+) -> Result<Vec<SavedEntry>, SessionError> {
+    Ok(saved::put(core, queries, overwrite)?)
+}
+
+pub(super) fn delete_saved_query(core: &Core, name: &str) -> Result<SavedEntry, SessionError> {
+    Ok(saved::delete(core, name)?)
+}
+
+pub(super) fn put_accounts(core: &Core, accounts: &[Account]) -> Result<(), SessionError> {
+    Ok(accounts::replace(core, accounts)?)
 }
