@@ -32,9 +32,11 @@ use crate::row_order;
 use crate::search_plan;
 use crate::session;
 use crate::source::{EventSource, SnapshotSource};
+use crate::span::Span;
 use crate::spill::SpillFolder;
 use crate::sql_plan;
 use crate::stream::{QueryStream, Run, TICK, why_to_stop};
+use crate::syntax::Warning;
 use crate::table::QueryScope;
 use crate::threads::Threads;
 
@@ -177,6 +179,19 @@ impl Engine {
         self.compile(source, request)?.explained().await
     }
 
+    /// Compiles and plans the query and runs nothing.
+    ///
+    /// **Shape**: the parameters of the request that the text has no place for.
+    pub(crate) async fn check(
+        &self,
+        source: Arc<dyn EventSource>,
+        request: &QueryRequest,
+    ) -> Result<Vec<String>, QueryError> {
+        let compiled = self.compile(source, request)?;
+        compiled.physical_plan().await?;
+        Ok(compiled.unused_parameters)
+    }
+
     fn compile(
         &self,
         source: Arc<dyn EventSource>,
@@ -220,10 +235,16 @@ impl Engine {
         let Planned {
             plan,
             names,
-            warnings,
+            mut warnings,
+            unused_parameters,
             stages,
             is_explain,
         } = planned;
+        warnings.extend(unused_parameters.iter().map(|name| Warning {
+            span: Span::default(),
+            reason: format!("the query has no parameter `{name}`"),
+            hint: None,
+        }));
         let order = match request.is_followed {
             true => {
                 followed::check(&plan, is_explain)?;
@@ -239,6 +260,7 @@ impl Engine {
             plan,
             names,
             warnings,
+            unused_parameters,
             stages,
             is_explain,
             state,
@@ -283,7 +305,8 @@ struct Compiled {
     language: Language,
     plan: LogicalPlan,
     names: Vec<String>,
-    warnings: Vec<crate::syntax::Warning>,
+    warnings: Vec<Warning>,
+    unused_parameters: Vec<String>,
     stages: Vec<Stage>,
     is_explain: bool,
     state: SessionState,

@@ -1,5 +1,6 @@
 //! `POST /v1/query`: rows as they come, in the form that Accept asks for.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use tarn_query::results::{CsvWriter, JsonWriter, NdjsonWriter, ResultWriter};
-use tarn_query::{Language, QueryRequest, QueryStream, time};
+use tarn_query::{Language, ParameterValue, QueryRequest, QueryStream, time};
 use tarn_store::{Access, AccountScope, Cancel, TimeRange};
 
 use crate::error::Problem;
@@ -120,6 +121,14 @@ pub async fn run(
     Ok((content_type, Body::from_stream(first.chain(rest))).into_response())
 }
 
+/// A value of `{{name}}` is what it reads as.
+fn untyped(parameters: &BTreeMap<String, String>) -> Vec<(String, ParameterValue)> {
+    let values = parameters.iter();
+    values
+        .map(|(name, text)| (name.clone(), text.as_str().into()))
+        .collect()
+}
+
 fn request(state: &ServerState, body: &QueryBody) -> Result<QueryRequest, Problem> {
     let settings = state.settings();
     let now_ms = (settings.clock)();
@@ -156,7 +165,7 @@ fn request(state: &ServerState, body: &QueryBody) -> Result<QueryRequest, Proble
             true => AccountScope::All,
             false => AccountScope::Only(body.accounts.iter().cloned().collect()),
         },
-        parameters: body.parameters.clone().into_iter().collect(),
+        parameters: untyped(&body.parameters),
         limit: body.limit,
         is_followed: false,
         timeout: Some(timeout),
