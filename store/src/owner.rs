@@ -243,6 +243,16 @@ impl Session {
         }
     }
 
+    /// Builds a split anew that a query found damaged; none where it is not published
+    /// any more. The next snapshot names what took its place.
+    pub fn mend(&self, split: u64) -> Result<Option<Rebuilt>, SessionError> {
+        match self.hand_over(&Request::Mend(split), &mut |_| {}, &Cancel::default())? {
+            Side::Owner(writer) => work::mend(&writer.core, split),
+            Side::Guest(Reply::Mended(rebuilt)) => Ok(rebuilt),
+            Side::Guest(other) => Err(unexpected(&self.directory, &other)),
+        }
+    }
+
     /// Ends the session: work of other processes is finished, pushed events
     /// become splits, and the directory is free.
     pub fn close(self) -> Result<(), SessionError> {

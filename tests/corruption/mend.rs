@@ -1,6 +1,7 @@
 //! What needs a damaged split for its work builds it anew, and goes on.
 
 use std::fs;
+use std::path::Path;
 
 use tarn_store::Cancel;
 use tarn_store::import::ImportRequest;
@@ -10,40 +11,32 @@ use super::{Copied, Damage, Scene, answers, problems};
 use crate::agreement::answer::Asker;
 use crate::support::home;
 
-/// The ways in which the split at a path is lost.
-fn harms(copied: &Copied, scene: &Scene) -> [(&'static str, Box<dyn Fn(usize)>); 3] {
-    let splits = scene.files(|name| name.ends_with(".split"));
-    let (flipped, cut, gone) = (splits.clone(), splits.clone(), splits);
-    let (flip_in, cut_in, gone_in) = (copied.data(), copied.data(), copied.data());
-    let damage = |data, file, damage| Copied::damage_in(data, file, damage);
-    [
-        (
-            "a bit",
-            // Of the footer, which every reader reads.
-            Box::new(move |i: usize| {
-                let len = fs::metadata(flip_in.join(&flipped[i])).expect("there").len() as usize;
-                damage(&flip_in, &flipped[i], Damage::Flip { at: len - 40, bit: 3 });
-            }),
-        ),
-        (
-            "cut",
-            Box::new(move |i: usize| damage(&cut_in, &cut[i], Damage::Cut { at: 100 })),
-        ),
-        (
-            "gone",
-            Box::new(move |i: usize| fs::remove_file(gone_in.join(&gone[i])).expect("removed")),
-        ),
-    ]
-}
+/// The ways in which a split is lost.
+const HARMS: [(&str, fn(&Copied, &Path)); 3] = [
+    ("a bit", |copied, split| {
+        // Of the footer, which every reader reads.
+        let length = fs::metadata(copied.data().join(split))
+            .expect("there")
+            .len();
+        let at = usize::try_from(length).expect("small") - 40;
+        copied.damage(split, Damage::Flip { at, bit: 3 });
+    }),
+    ("cut", |copied, split| {
+        copied.damage(split, Damage::Cut { at: 100 })
+    }),
+    ("gone", |copied, split| {
+        fs::remove_file(copied.data().join(split)).expect("removed");
+    }),
+];
 
 #[test]
 fn imports_mend_what_they_compare_with() {
     let asker = Asker::new();
     let scene = Scene::closed(&asker);
-    for which in 0..3 {
+    let split = &scene.files(|name| name.ends_with(".split"))[0];
+    for (harm, apply) in HARMS {
         let copied = scene.copy();
-        let (harm, apply) = &harms(&copied, &scene)[which];
-        apply(0);
+        apply(&copied, split);
         let session = Session::open(&copied.data(), &home::options(1)).expect("opens");
         let again = ImportRequest {
             force: true,
@@ -70,7 +63,8 @@ fn merges_mend_what_they_read() {
     // In the middle: it opens, and the merge finds it.
     copied.damage(split, Damage::Flip { at: 1000, bit: 3 });
     let log = copied.data().with_file_name("later.json");
-    let later = r#"{"eventTime":"2031-01-01T00:00:00Z","eventID":"later","recipientAccountId":"1"}"#;
+    let later =
+        r#"{"eventTime":"2031-01-01T00:00:00Z","eventID":"later","recipientAccountId":"1"}"#;
     fs::write(&log, later).expect("written");
     let session = Session::open(&copied.data(), &home::options(1)).expect("opens");
     home::import(&session, &[log]);
@@ -79,7 +73,10 @@ fn merges_mend_what_they_read() {
     assert_eq!(problems(&mended), Vec::<String>::new());
     let n_events = mended.event_count(home::default_store(&mended));
     let before = scene.home.snapshot();
-    assert_eq!(n_events, before.event_count(home::default_store(&before)) + 1);
+    assert_eq!(
+        n_events,
+        before.event_count(home::default_store(&before)) + 1
+    );
 }
 
 #[test]

@@ -21,6 +21,7 @@ use super::dedup::OpenSplit;
 use super::{ImportError, dedup, tail};
 use crate::catalog::{BatchEntry, ConflictEntry, Intent, RecordSums, SourceEntry, SplitEntry};
 use crate::catalogue::Mark;
+use crate::index::rebuild;
 use crate::index::split_file;
 use crate::index::writer::{BuiltSplit, Document, SplitBuilder};
 use crate::json::Json;
@@ -45,6 +46,10 @@ pub struct Target {
 /// An index is asked how large it is after so many bytes of records: the answer costs
 /// a look at each of its columns.
 const LOOK_BYTES: usize = 256 << 10;
+
+/// So many lost splits are built anew for one batch: a disk that loses more loses the new
+/// ones too.
+const MENDS_MAX: usize = 16;
 
 /// Files that records of a batch came from. Every batch names its own: which of those
 /// of one file is written first, nobody knows.
@@ -90,7 +95,7 @@ fn commit_marked(
     also: &mut Changes,
     mark: Mark,
 ) -> Result<Option<Batch>, ImportError> {
-    drop_published(core, target.store, batch)?;
+    drop_published_mending(core, target.store, batch)?;
     if batch.events.is_empty() {
         let mut changes = std::mem::take(also);
         name_sources(&mut changes, std::mem::take(sources));
@@ -180,6 +185,22 @@ fn drop_published(core: &Core, store: StoreId, batch: &mut Batch) -> Result<(), 
     batch.add_conflicts(found.conflicts);
     batch.drop_duplicates(&found.duplicates);
     Ok(())
+}
+
+/// The same; splits that are lost are built anew on the way. Nothing of the batch is
+/// published yet, so that this may take the publishing step for itself.
+fn drop_published_mending(
+    core: &Core,
+    store: StoreId,
+    batch: &mut Batch,
+) -> Result<(), ImportError> {
+    for _ in 0..MENDS_MAX {
+        match drop_published(core, store, batch) {
+            Err(ImportError::Split(error)) => rebuild::mend_lost(core, error)?,
+            done => return done,
+        }
+    }
+    drop_published(core, store, batch)
 }
 
 pub(super) fn time_of(batch: &Batch) -> Option<TimeRange> {

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::{FileSums, ImportStatus, RecordSums};
 use crate::index::merge::MergeError;
+use crate::index::rebuild::NotMended;
 use crate::index::split_file::SplitFileError;
 use crate::index::writer::BuildError;
 use crate::json::JsonError;
@@ -114,6 +115,8 @@ pub enum ImportError {
     Split(#[from] SplitFileError),
     #[error(transparent)]
     Merge(#[from] MergeError),
+    #[error(transparent)]
+    NotMended(#[from] NotMended),
     #[error("a stored event is damaged: {0}")]
     BadValue(#[from] BadValue),
     #[error(

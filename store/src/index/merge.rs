@@ -14,10 +14,11 @@ use tantivy::directory::RamDirectory;
 use tantivy::indexer::merge_indices;
 use tantivy::{Index, TantivyError};
 
-use super::ids::IdFile;
+use super::ids::{self, IdFile};
 use super::reader::SplitReader;
+use super::rebuild::{self, NotMended};
 use super::split_file::{self, SplitFileError};
-use super::writer::{ids_section, text_sections, write_sections};
+use super::writer::{text_sections, write_sections};
 use crate::catalog::SplitEntry;
 use crate::kv::columns::Column;
 use crate::kv::db::{Changes, KvError};
@@ -43,6 +44,8 @@ pub enum MergeError {
     File(#[from] SplitFileError),
     #[error(transparent)]
     Kv(#[from] KvError),
+    #[error(transparent)]
+    NotMended(#[from] NotMended),
 }
 
 /// When a merge is due.
@@ -63,16 +66,39 @@ pub fn merge_store(
     cancel: &Cancel,
 ) -> Result<u64, MergeError> {
     let mut n_merges = 0;
+    let mut n_mended = 0;
     while !cancel.is_cancelled() {
         let splits: Vec<Arc<SplitEntry>> = core.catalogue.lock().splits(store).cloned().collect();
         let bytes_max = core.options.split_bytes() as u64;
         let Some(inputs) = choose(splits, when, bytes_max) else {
             break;
         };
-        merge(core, store, &inputs)?;
-        n_merges += 1;
+        match merge(core, store, &inputs) {
+            Ok(()) => n_merges += 1,
+            // Whatever it says, an input may be the reason.
+            Err(error) => match n_mended < inputs.len() && mend_one(core, &inputs)? {
+                true => n_mended += 1,
+                false => return Err(error),
+            },
+        }
     }
     Ok(n_merges)
+}
+
+/// Builds the first of the splits anew that is lost; says whether there was one.
+fn mend_one(core: &Core, splits: &[Arc<SplitEntry>]) -> Result<bool, MergeError> {
+    let folder = core.directory.splits();
+    for split in splits {
+        let opened = core.cache.slot(&folder, split.id).open();
+        match opened.and_then(|reader| reader.file().verify()) {
+            Err(error) if error.lost().is_some() => {
+                rebuild::mend_lost(core, error)?;
+                return Ok(true);
+            }
+            _ => {}
+        }
+    }
+    Ok(false)
 }
 
 /// The next splits to merge: neighbours in time that together are not too
@@ -159,9 +185,10 @@ pub(crate) fn stack(
 ) -> Result<u64, MergeError> {
     let columnars: Vec<_> = readers.iter().map(|r| r.columns()).collect();
     let order = StackMergeOrder::stack(&columnars);
-    let mut ids = Vec::new();
+    let mut pairs = Vec::new();
     for (i, reader) in readers.iter().enumerate() {
-        push_ids(&mut ids, reader.ids(), order.offset(i)).map_err(|e| reader.damaged("ids", e))?;
+        push_ids(&mut pairs, reader.ids(), order.offset(i))
+            .map_err(|e| reader.damaged("ids", e))?;
     }
     let mut columns = Vec::new();
     merge_columnar(&columnars, &[], MergeRowOrder::Stack(order), &mut columns)
@@ -177,13 +204,13 @@ pub(crate) fn stack(
     Ok(write_sections(
         path,
         &columns,
-        &ids_section(&mut ids),
+        &ids::pack(&mut pairs),
         &text,
     )?)
 }
 
-fn push_ids(ids: &mut Vec<u64>, file: &IdFile, offset: u32) -> io::Result<()> {
-    ids.extend(
+fn push_ids(pairs: &mut Vec<u64>, file: &IdFile, offset: u32) -> io::Result<()> {
+    pairs.extend(
         file.entries()?
             .map(|(hash, document)| u64::from(hash) << 32 | u64::from(document + offset)),
     );

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use parking_lot::{Condvar, Mutex};
 
 use super::talk::{Progress, Reply, Request};
-use super::work::{change_store, import, reindex};
+use super::work::{change_store, import, mend, reindex};
 use super::{RETRY_EVERY, Slot, leave_if_failed};
 use crate::directory::OpenError;
 use crate::import::ImportProgress;
@@ -229,6 +229,7 @@ fn carry_out(core: &Core, request: Request, send: &dyn Fn(&Reply), cancel: &Canc
                 |p: &RebuildProgress| send(&Reply::Progress(Progress::Reindex(*p)));
             reindex(core, &store, &mut on_progress, cancel).map(Reply::Reindexed)
         }
+        Request::Mend(split) => mend(core, split).map(Reply::Mended),
         change => change_store(core, change).map(Reply::Store),
     };
     done.unwrap_or_else(|error| match error.is_usage() {

@@ -26,6 +26,8 @@ pub(super) enum Request {
     DeleteStore(String),
     RestoreStore(String),
     Reindex(String),
+    /// A split that a reader found damaged.
+    Mend(u64),
 }
 
 /// What the owner says.
@@ -35,6 +37,7 @@ pub(super) enum Reply {
     Imported(ImportSummary),
     Store(EventDataStore),
     Reindexed(Rebuilt),
+    Mended(Option<Rebuilt>),
     /// The request is as it should not be.
     Refused(String),
     /// The request could not be carried out.

@@ -66,7 +66,7 @@ pub(super) fn change_store(core: &Core, request: Request) -> Result<EventDataSto
         Request::UpdateStore(reference, update) => manage::update(core, &reference, update)?,
         Request::DeleteStore(reference) => manage::delete(core, &reference)?,
         Request::RestoreStore(reference) => manage::restore(core, &reference)?,
-        Request::Import(_) | Request::Reindex(_) => {
+        Request::Import(_) | Request::Reindex(_) | Request::Mend(_) => {
             return Err(SessionError::Refused {
                 message: "not a change of a store".to_owned(),
             });
@@ -83,4 +83,8 @@ pub(super) fn reindex(
 ) -> Result<Rebuilt, SessionError> {
     let store = manage::find(core, reference)?;
     Ok(rebuild::rebuild(core, store.id, on_progress, cancel)?)
+}
+
+pub(super) fn mend(core: &Core, split: u64) -> Result<Option<Rebuilt>, SessionError> {
+    Ok(rebuild::mend(core, split)?)
 }
