@@ -447,4 +447,31 @@ mod tests {
         manage::update(core, "default", update).expect("changed");
         assert_eq!(rebuild_default(core).expect("rebuilt").events, N_EVENTS - 1);
     }
+
+    #[test]
+    fn a_split_that_shares_its_batch_takes_the_others_along() {
+        let scene = Scene::new();
+        let writer = scene.writer();
+        let core = &writer.core;
+        let only = |core: &Core| {
+            let splits = core.db.entries::<SplitEntry>(Column::Splits).expect("read");
+            let [(_, split)] = &splits[..] else {
+                panic!("{} splits", splits.len());
+            };
+            split.clone()
+        };
+        let alone = mend(core, only(core).id).expect("mended");
+        assert_eq!(alone.expect("it was there").splits_before, 1);
+
+        // As after a rebuild of a store that is larger than one split.
+        let split = only(core);
+        let other = SplitEntry {
+            id: split.id + 1000,
+            ..split.clone()
+        };
+        core.catalogue.lock().add_new(other);
+        let both = mend(core, split.id).expect("mended").expect("it was there");
+        assert_eq!((both.splits_before, both.events), (2, N_EVENTS));
+        assert_eq!(mend(core, split.id).expect("nothing to do"), None);
+    }
 }
