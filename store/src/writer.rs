@@ -3,21 +3,59 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 use crate::catalogue::Catalogue;
 use crate::closed::{self, WhenClosed};
 use crate::data_store::EventDataStore;
 use crate::directory::{Directory, OpenError};
+use crate::import::push::{Pushes, Queue};
 use crate::import::tail::Tail;
-use crate::index::cache::SplitCache;
+use crate::index::cache::{SplitCache, SplitSlot};
 use crate::kv::columns::Column;
 use crate::kv::db::{Changes, Db, KvError};
 use crate::numbers::Numbers;
 use crate::recovery::{self, Recovered};
 use crate::scan::StoreId;
 use crate::snapshot::Snapshot;
+
+/// What threads that import and merge add to their niceness while queries are
+/// answered: they get a third of the processor that one of those has. With less they
+/// would keep pushes waiting, who come to the same locks.
+const NICE: i32 = 5;
+
+pub(crate) fn yield_to_queries() {
+    // Of the thread alone on Linux. Without it queries are slower, no more.
+    let _ = rustix::process::nice(NICE);
+}
+
+/// What was done since the directory was opened.
+#[derive(Debug, Default)]
+pub struct Counts {
+    seals: AtomicU64,
+    merges: AtomicU64,
+}
+
+impl Counts {
+    pub fn add_seal(&self) {
+        self.seals.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn add_merge(&self) {
+        self.merges.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn seals(&self) -> u64 {
+        self.seals.load(Ordering::Relaxed)
+    }
+
+    pub fn merges(&self) -> u64 {
+        self.merges.load(Ordering::Relaxed)
+    }
+}
 
 /// Told the name of a step that is done.
 pub type StepHook = Arc<dyn Fn(&str) + Send + Sync>;
@@ -82,10 +120,20 @@ pub struct Core {
     /// Held while a batch is compared with the last ones and published, and
     /// while splits are swapped.
     pub publishing: Mutex<()>,
-    /// Held while events are pushed or sealed. Taken before `publishing`.
+    /// Held while events are pushed. Taken before `sealing`.
     pub pushing: Mutex<()>,
+    /// Held while a tail is sealed. Taken before `publishing`.
+    pub sealing: Mutex<()>,
     pub tail: Mutex<Tail>,
+    /// What was pushed since the directory was opened.
+    pub pushes: Mutex<Pushes>,
+    pub queue: Queue,
     pub cache: Arc<SplitCache>,
+    /// Splits that pushes are compared with.
+    pub kept_open: Mutex<HashMap<u64, Arc<SplitSlot>>>,
+    pub counts: Counts,
+    /// Queries are answered beside the writing, and go first.
+    pub is_serving: bool,
     pub options: WriteOptions,
 }
 
@@ -101,6 +149,13 @@ impl Core {
     /// Tells a test that a step is done.
     pub fn step(&self, name: &str) {
         self.options.step(name);
+    }
+
+    /// Lets queries go before this thread, where there are any beside the writing.
+    pub fn yield_to_queries(&self) {
+        if self.is_serving {
+            yield_to_queries();
+        }
     }
 
     pub fn store(&self, id: StoreId) -> Option<EventDataStore> {
@@ -134,6 +189,15 @@ impl Writer {
     ///
     /// **Errors**: [`OpenError::Owned`] while another process writes.
     pub fn open(root: &Path, options: WriteOptions) -> Result<Self, OpenError> {
+        Self::open_as(root, options, false)
+    }
+
+    /// The same; `is_serving` says whether queries are answered beside the writing.
+    pub(crate) fn open_as(
+        root: &Path,
+        options: WriteOptions,
+        is_serving: bool,
+    ) -> Result<Self, OpenError> {
         let directory = Directory::at(root);
         let lock = directory.take()?;
         directory.check_not_salvaging()?;
@@ -151,8 +215,14 @@ impl Writer {
             catalogue: Mutex::new(Catalogue::load(&db)?),
             publishing: Mutex::new(()),
             pushing: Mutex::new(()),
-            tail: Mutex::new(Tail::load(&db)?),
+            sealing: Mutex::new(()),
+            tail: Mutex::new(Tail::load(&db, (options.clock)())?),
+            pushes: Mutex::default(),
+            queue: Queue::default(),
             cache: Arc::new(SplitCache::default()),
+            kept_open: Mutex::default(),
+            counts: Counts::default(),
+            is_serving,
             directory,
             db: Arc::new(db),
             options,
