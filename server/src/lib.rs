@@ -7,6 +7,7 @@
 
 mod access;
 mod error;
+mod metrics;
 mod routes;
 mod state;
 mod wire;
