@@ -10,6 +10,7 @@ use tarn_store::manage::NewStore;
 use tarn_store::owner::{Session, SessionError};
 use tarn_store::{OpenError, Reader, Snapshot, WriteOptions};
 
+use crate::access_log::RequestIds;
 use crate::limits::{Limits, Turns};
 use crate::metrics::Metrics;
 
@@ -52,6 +53,7 @@ struct Inner {
     settings: Settings,
     metrics: Metrics,
     turns: Turns,
+    request_ids: RequestIds,
 }
 
 /// How often a process that is making the directory is looked after, and how long.
@@ -83,9 +85,15 @@ impl ServerState {
                 engine,
                 turns: Turns::new(&settings.limits),
                 metrics: Metrics::default(),
+                request_ids: RequestIds::default(),
                 settings,
             }),
         })
+    }
+
+    /// Whether another process has the directory.
+    pub fn is_guest(&self) -> bool {
+        self.inner.session.is_guest()
     }
 
     /// What is published now. Follows the writer, which reads from disk.
@@ -127,6 +135,10 @@ impl ServerState {
 
     pub(crate) fn turns(&self) -> &Turns {
         &self.inner.turns
+    }
+
+    pub(crate) fn next_request_id(&self) -> String {
+        self.inner.request_ids.next()
     }
 }
 

@@ -37,10 +37,10 @@ use crate::manage::{NewStore, StoreError, StoreUpdate};
 use crate::recovery::Recovered;
 use crate::retention;
 use crate::scan::Cancel;
+pub use crate::writer::{Done, yield_to_queries};
 use crate::writer::{WriteOptions, Writer};
 use listener::Listener;
 use talk::{Progress, Reply, Request, ask, unexpected};
-pub use upkeep::{Done, yield_to_queries};
 
 /// How often a process that waits for the directory looks again.
 const RETRY_EVERY: Duration = Duration::from_millis(50);
@@ -162,6 +162,12 @@ impl Session {
         };
         *session.owner.lock() = session.take_or_find()?;
         Ok(session)
+    }
+
+    /// Where files lie that are on their way, by a path that any process can open.
+    pub fn tmp_folder(&self) -> PathBuf {
+        let folder = self.directory.tmp();
+        folder.canonicalize().unwrap_or(folder)
     }
 
     /// Whether another process does the work.
@@ -357,8 +363,8 @@ impl Spooled {
         static SPOOLED: AtomicU64 = AtomicU64::new(0);
         let n = SPOOLED.fetch_add(1, Ordering::Relaxed);
         let name = format!("push-{}-{n}", std::process::id());
-        let root = directory.tmp();
-        let path = root.canonicalize().unwrap_or(root).join(name);
+        let folder = directory.tmp();
+        let path = folder.canonicalize().unwrap_or(folder).join(name);
         let spooled = Self(path.clone());
         let mut options = fs::File::options();
         let file = options.write(true).create_new(true).mode(0o600).open(&path);

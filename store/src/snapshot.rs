@@ -273,6 +273,11 @@ impl Snapshot {
         self.tails.get(&store).cloned().unwrap_or_default()
     }
 
+    /// How many pushed events there are, of all stores.
+    pub fn tail_count(&self) -> usize {
+        self.tails.values().map(|tail| tail.len()).sum()
+    }
+
     pub(crate) fn vocabularies(&self) -> &Vocabularies {
         self.cache.vocabularies()
     }

@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
+use crate::catalog::RecordSums;
 use crate::catalogue::Catalogue;
 use crate::closed::{self, WhenClosed};
 use crate::data_store::EventDataStore;
@@ -25,36 +25,29 @@ use crate::snapshot::Snapshot;
 /// What threads that import and merge add to their niceness while queries are
 /// answered: they get a third of the processor that one of those has. With less they
 /// would keep pushes waiting, who come to the same locks.
+#[cfg(target_os = "linux")]
 const NICE: i32 = 5;
 
-pub(crate) fn yield_to_queries() {
-    // Of the thread alone on Linux. Without it queries are slower, no more.
+/// Lets threads that answer queries go before this one.
+pub fn yield_to_queries() {
+    // Elsewhere it would be the whole process. Without it queries are slower, no more.
+    #[cfg(target_os = "linux")]
     let _ = rustix::process::nice(NICE);
 }
 
 /// What was done since the directory was opened.
-#[derive(Debug, Default)]
-pub struct Counts {
-    seals: AtomicU64,
-    merges: AtomicU64,
-}
-
-impl Counts {
-    pub fn add_seal(&self) {
-        self.seals.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub fn add_merge(&self) {
-        self.merges.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub fn seals(&self) -> u64 {
-        self.seals.load(Ordering::Relaxed)
-    }
-
-    pub fn merges(&self) -> u64 {
-        self.merges.load(Ordering::Relaxed)
-    }
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Pushed events became a split.
+    pub seals: u64,
+    /// Splits became one.
+    pub merges: u64,
+    /// Records of imports, and of pushes.
+    pub imported: RecordSums,
+    pub pushed: RecordSums,
+    /// Bytes of the records that were stored.
+    pub imported_bytes: u64,
+    pub pushed_bytes: u64,
 }
 
 /// Told the name of a step that is done.
@@ -131,7 +124,7 @@ pub struct Core {
     pub cache: Arc<SplitCache>,
     /// Splits that pushes are compared with.
     pub kept_open: Mutex<HashMap<u64, Arc<SplitSlot>>>,
-    pub counts: Counts,
+    pub done: Mutex<Done>,
     /// Queries are answered beside the writing, and go first.
     pub is_serving: bool,
     pub options: WriteOptions,
@@ -221,7 +214,7 @@ impl Writer {
             queue: Queue::default(),
             cache: Arc::new(SplitCache::default()),
             kept_open: Mutex::default(),
-            counts: Counts::default(),
+            done: Mutex::default(),
             is_serving,
             directory,
             db: Arc::new(db),

@@ -410,8 +410,17 @@ pub(super) fn finish_files(
         changes.put_entry(Column::Rejects, key, reject);
     }
     // What is sealed was counted when it was pushed.
-    if !target.is_seal {
-        core.pushes.lock().count(changes, target.import, batch);
+    if target.is_seal {
+        return Ok(());
+    }
+    let is_push = core.pushes.lock().count(changes, target.import, batch);
+    let mut done = core.done.lock();
+    if is_push {
+        done.pushed.add(&batch.sums);
+        done.pushed_bytes += batch.event_bytes();
+    } else {
+        done.imported.add(&batch.sums);
+        done.imported_bytes += batch.event_bytes();
     }
     Ok(())
 }

@@ -11,7 +11,6 @@ use std::io::Read;
 use std::mem;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
@@ -251,14 +250,16 @@ impl Pushes {
         self.runs.get(&store).map(|run| run.entry.id)
     }
 
-    /// Counts a batch, if it was pushed, with the write that makes it durable.
-    pub fn count(&mut self, changes: &mut Changes, import: u64, batch: &Batch) {
+    /// Counts a batch with the write that makes it durable, if it was pushed. Says
+    /// whether it was.
+    pub fn count(&mut self, changes: &mut Changes, import: u64, batch: &Batch) -> bool {
         let Some(run) = self.runs.values_mut().find(|run| run.entry.id == import) else {
-            return;
+            return false;
         };
         run.entry.records.add(&batch.sums);
         run.entry.bytes += batch.event_bytes();
         changes.put_entry(Column::Imports, import.to_be_bytes(), &run.entry);
+        true
     }
 
     /// The disk knows the name now.

@@ -184,7 +184,7 @@ fn merge(core: &Core, store: StoreId, inputs: &[Arc<SplitEntry>]) -> Result<(), 
     core.step("swapped");
     let ids: Vec<u64> = inputs.iter().map(|i| i.id).collect();
     core.catalogue.lock().replace(&ids, Some(output));
-    core.counts.add_merge();
+    core.done.lock().merges += 1;
     for input in inputs {
         remove_file(&folder.join(SplitEntry::file_name(input.id)));
     }

@@ -41,7 +41,8 @@ struct Guests {
 struct State {
     served: usize,
     /// What ends the work of each.
-    working: Vec<Cancel>,
+    working: Vec<(u64, Cancel)>,
+    next_guest: u64,
     /// Nobody is taken in any more.
     closed: bool,
 }
@@ -91,7 +92,7 @@ impl Listener {
             while state.served > 0 {
                 if hurry.is_cancelled() {
                     state.closed = true;
-                    state.working.iter().for_each(Cancel::cancel);
+                    state.working.iter().for_each(|(_, cancel)| cancel.cancel());
                 }
                 self.guests.changed.wait_for(&mut state, RETRY_EVERY);
             }
@@ -132,13 +133,16 @@ impl Guests {
         self.changed.notify_all();
     }
 
-    fn begin_work(&self, cancel: &Cancel) {
-        self.state.lock().working.push(cancel.clone());
+    fn begin_work(&self) -> (u64, Cancel) {
+        let mut state = self.state.lock();
+        let guest = (state.next_guest, Cancel::default());
+        state.next_guest += 1;
+        state.working.push(guest.clone());
+        guest
     }
 
-    fn end_work(&self, cancel: &Cancel) {
-        let mut state = self.state.lock();
-        state.working.retain(|working| !working.is_same(cancel));
+    fn end_work(&self, guest: u64) {
+        self.state.lock().working.retain(|(n, _)| *n != guest);
     }
 }
 
@@ -162,10 +166,9 @@ fn listen(listener: &UnixListener, writer: &Arc<Writer>, guests: &Guests, slot: 
                 Ok(stream) => {
                     let core = &writer.core;
                     scope.spawn(move || {
-                        let cancel = Cancel::default();
-                        guests.begin_work(&cancel);
+                        let (guest, cancel) = guests.begin_work();
                         serve(core, stream, &cancel);
-                        guests.end_work(&cancel);
+                        guests.end_work(guest);
                         guests.let_go();
                     });
                 }

@@ -8,16 +8,7 @@ use crate::import::{ImportError, tail};
 use crate::index::merge::{self, When};
 use crate::retention;
 use crate::scan::Cancel;
-use crate::writer::{self, Writer};
-
-/// What was done since the directory was opened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Done {
-    /// Pushed events became a split.
-    pub seals: u64,
-    /// Splits became one.
-    pub merges: u64,
-}
+use crate::writer::Done;
 
 impl Session {
     /// Takes the directory if nobody has it, or if this process has to open it anew.
@@ -70,16 +61,8 @@ impl Session {
         Ok(retention::expire(core, (core.options.clock)())?)
     }
 
-    /// None while another process has the directory.
+    /// What was done since this process has the directory; none while another has it.
     pub fn done(&self) -> Option<Done> {
-        self.writer().map(|writer: std::sync::Arc<Writer>| Done {
-            seals: writer.core.counts.seals(),
-            merges: writer.core.counts.merges(),
-        })
+        self.writer().map(|writer| *writer.core.done.lock())
     }
-}
-
-/// Lets threads that answer queries go before this one.
-pub fn yield_to_queries() {
-    writer::yield_to_queries();
 }

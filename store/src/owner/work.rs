@@ -3,8 +3,8 @@
 use std::io::Read;
 use std::time::Duration;
 
-use super::SessionError;
 use super::talk::Request;
+use super::{Refusal, SessionError};
 use crate::data_store::{DEFAULT_STORE, EventDataStore};
 use crate::import::push::{self, PushError, PushRequest, Pushed};
 use crate::import::{ImportError, ImportProgress, ImportRequest, ImportSummary, run};
@@ -91,6 +91,7 @@ pub(super) fn change_store(core: &Core, request: Request) -> Result<EventDataSto
         Request::RestoreStore(reference) => manage::restore(core, &reference)?,
         Request::Import(_) | Request::Push(..) | Request::Reindex(_) | Request::Mend(_) => {
             return Err(SessionError::Refused {
+                refusal: Refusal::Invalid,
                 message: "not a change of a store".to_owned(),
             });
         }
