@@ -36,6 +36,7 @@ use crate::source::{EventSource, SnapshotSource};
 use crate::spill::SpillFolder;
 use crate::sql_plan;
 use crate::stream::{QueryStream, Run, TICK, why_to_stop};
+use crate::syntax::Warning;
 use crate::table::QueryScope;
 use crate::threads::Threads;
 
@@ -199,6 +200,21 @@ impl Engine {
         ))
     }
 
+    /// Compiles the query and no more: tells the language that it is read as, and what it
+    /// probably does not mean.
+    ///
+    /// **Cost**: a millisecond; nothing is read.
+    pub fn check(
+        &self,
+        snapshot: Arc<Snapshot>,
+        request: &QueryRequest,
+    ) -> Result<(Language, Vec<Warning>), QueryError> {
+        let source = SnapshotSource::new(snapshot, request.now_ms);
+        let compiled = self.compile(Arc::new(source), request)?;
+        compiled.optimized()?;
+        Ok((compiled.language, compiled.warnings))
+    }
+
     /// Threads for what takes long.
     fn behind(&self) -> &Threads {
         let started = self.behind.get_or_init(|| {
@@ -345,7 +361,7 @@ struct Compiled {
     language: Language,
     plan: LogicalPlan,
     names: Vec<String>,
-    warnings: Vec<crate::syntax::Warning>,
+    warnings: Vec<Warning>,
     stages: Vec<Stage>,
     is_explain: bool,
     state: SessionState,

@@ -78,6 +78,8 @@ pub enum JobError {
     Rows(#[from] RowsError),
     #[error("keeping the query in {}: {source}", path.display())]
     Keep { path: PathBuf, source: io::Error },
+    #[error("this server keeps no results: {reason}")]
+    KeepsNone { reason: String },
 }
 
 fn why(record: &JobRecord) -> String {
@@ -108,7 +110,8 @@ pub struct Jobs(pub(super) Arc<Shared>);
 
 pub(super) struct Shared {
     pub options: JobOptions,
-    pub folder: Folder,
+    /// None where no jobs are kept.
+    folder: Option<Arc<Folder>>,
     pub attended: Arc<Lane>,
     pub jobs: Arc<Lane>,
     index: Mutex<Index>,
@@ -116,6 +119,8 @@ pub(super) struct Shared {
     bytes: AtomicU64,
     /// The server ends: what runs is not cancelled by anybody.
     is_closing: AtomicBool,
+    /// Why there is no folder.
+    why_none: String,
 }
 
 #[derive(Default)]
@@ -233,17 +238,33 @@ impl Jobs {
             };
             index.insert(record.created_ms, id, kept);
         }
-        let jobs = Self(Arc::new(Shared {
+        let jobs = Self::new(options, Some(folder), index, bytes, String::new());
+        jobs.sweep();
+        Ok(jobs)
+    }
+
+    /// Attended queries only: there is no folder for others, and why.
+    pub fn keeping_none(options: JobOptions, why: String) -> Self {
+        Self::new(options, None, Index::default(), 0, why)
+    }
+
+    fn new(
+        options: JobOptions,
+        folder: Option<Folder>,
+        index: Index,
+        bytes: u64,
+        why_none: String,
+    ) -> Self {
+        Self(Arc::new(Shared {
             attended: Lane::new(options.attended.running_max, options.attended.queued_max),
             jobs: Lane::new(options.jobs.running_max, options.jobs.queued_max),
             options,
-            folder,
+            folder: folder.map(Arc::new),
             index: Mutex::new(index),
             bytes: AtomicU64::new(bytes),
             is_closing: AtomicBool::new(false),
-        }));
-        jobs.sweep();
-        Ok(jobs)
+            why_none,
+        }))
     }
 
     /// Starts a query whose rows are kept; its state is durable when this returns. `ask`
@@ -258,19 +279,22 @@ impl Jobs {
         A: FnOnce(QueryRequest) -> F + Send + 'static,
         F: Future<Output = Result<QueryStream, QueryError>> + Send + 'static,
     {
+        let folder = Arc::clone(self.0.folder()?);
         let place = self.0.jobs.enter()?;
         let live = self.0.new_live(Kind::Job, &request);
         let record = live.record.lock().clone();
-        let (shared, created) = (Arc::clone(&self.0), record.clone());
+        let (making, created) = (Arc::clone(&folder), record.clone());
         let id = live.id;
-        run::blocking(move || shared.folder.create(id, &created))
+        run::blocking(move || making.create(id, &created))
             .await
-            .map_err(|source| JobError::Keep {
-                path: self.0.folder.path().to_owned(),
-                source,
-            })?;
+            .map_err(|source| self.0.not_kept(source))?;
         self.0.note(&live);
-        tokio::spawn(run::run(Arc::clone(&self.0), live, place, request, ask));
+        let job = run::Job {
+            shared: Arc::clone(&self.0),
+            folder,
+            live,
+        };
+        tokio::spawn(job.run(place, request, ask));
         Ok(record)
     }
 
@@ -295,20 +319,23 @@ impl Jobs {
         match entry {
             Entry::Live(live) => Ok(live.record.lock().clone()),
             Entry::Remembered(record) => Ok(record.as_ref().clone()),
-            Entry::Kept { .. } => self.0.folder.load(id).map_err(|source| match source.kind() {
-                io::ErrorKind::NotFound => self.not_found(id),
-                _ => JobError::Keep {
-                    path: self.0.folder.path().to_owned(),
-                    source,
-                },
-            }),
+            Entry::Kept { .. } => {
+                let loaded = self.0.folder()?.load(id);
+                loaded.map_err(|source| match source.kind() {
+                    io::ErrorKind::NotFound => self.not_found(id),
+                    _ => self.0.not_kept(source),
+                })
+            }
         }
     }
 
     /// Queries, newest first, and what asks for the next ones where there are more.
     ///
     /// **Errors**: the page token is none.
-    pub fn list(&self, request: &ListRequest) -> Result<(Vec<JobRecord>, Option<String>), JobError> {
+    pub fn list(
+        &self,
+        request: &ListRequest,
+    ) -> Result<(Vec<JobRecord>, Option<String>), JobError> {
         let before = request.page_token.as_deref().map(list_place).transpose()?;
         let is_wanted = |created_ms: i64, entry: &Entry| {
             request.since_ms.is_none_or(|since| since <= created_ms)
@@ -322,7 +349,10 @@ impl Jobs {
             let range = index.entries.range((std::ops::Bound::Unbounded, upper));
             let wanted = range.rev().filter(|((ms, _), entry)| is_wanted(*ms, entry));
             let one_more = request.limit.saturating_add(1);
-            wanted.take(one_more).map(|(k, e)| (*k, e.clone())).collect()
+            wanted
+                .take(one_more)
+                .map(|(k, e)| (*k, e.clone()))
+                .collect()
         };
         let has_more = found.len() > request.limit;
         found.truncate(request.limit);
@@ -385,10 +415,7 @@ impl Jobs {
                 self.0.index.lock().remove(id);
                 Ok(())
             }
-            Entry::Kept { .. } => self.0.remove(id).map_err(|source| JobError::Keep {
-                path: self.0.folder.path().to_owned(),
-                source,
-            }),
+            Entry::Kept { .. } => self.0.remove(id),
         }
     }
 
@@ -398,16 +425,11 @@ impl Jobs {
     /// **Errors**: there is no such job, it keeps no rows, the token is another one's, or
     /// the rows are damaged. **Cost**: reads no more than the page and a frame; memory is
     /// that of the page, which has 8 MiB of rows at most, or one.
-    pub fn page(
-        &self,
-        id: &str,
-        token: Option<&str>,
-        rows_max: usize,
-    ) -> Result<Page, JobError> {
+    pub fn page(&self, id: &str, token: Option<&str>, rows_max: usize) -> Result<Page, JobError> {
         let record = self.get(id)?;
         let id = self.parse(id)?;
-        let no_rows = record.kind == Kind::Attended
-            || record.status.is_over() && !record.status.keeps_rows();
+        let no_rows =
+            record.kind == Kind::Attended || record.status.is_over() && !record.status.keeps_rows();
         if no_rows {
             return Err(JobError::NoRows {
                 record: Box::new(record),
@@ -429,7 +451,7 @@ impl Jobs {
                 next,
             });
         }
-        let mut reader = match RowsReader::open(&self.0.folder.rows(id), end) {
+        let mut reader = match RowsReader::open(&self.0.folder()?.rows(id), end) {
             Ok(reader) => reader,
             Err(error) => {
                 // It may have failed, or been removed, since its record was read.
@@ -607,7 +629,8 @@ impl Shared {
     }
 
     /// Removes a job. Of several who do, one does it, and counts its bytes.
-    fn remove(&self, id: Uuid) -> io::Result<()> {
+    fn remove(&self, id: Uuid) -> Result<(), JobError> {
+        let folder = self.folder()?;
         let (created_ms, entry) = {
             let mut index = self.index.lock();
             let created_ms = index.created.get(&id).copied().unwrap_or_default();
@@ -616,15 +639,28 @@ impl Shared {
                 Some(entry) => (created_ms, entry),
             }
         };
-        let record = self.folder.load(id);
-        if let Err(error) = self.folder.remove(id)
+        let record = folder.load(id);
+        if let Err(error) = folder.remove(id)
             && error.kind() != io::ErrorKind::NotFound
         {
             self.index.lock().insert(created_ms, id, entry);
-            return Err(error);
+            return Err(self.not_kept(error));
         }
         self.release(record.map_or(0, |record| record.statistics.result_bytes));
         Ok(())
+    }
+
+    fn folder(&self) -> Result<&Arc<Folder>, JobError> {
+        self.folder.as_ref().ok_or_else(|| JobError::KeepsNone {
+            reason: self.why_none.clone(),
+        })
+    }
+
+    fn not_kept(&self, source: io::Error) -> JobError {
+        JobError::Keep {
+            path: self.options.folder.clone(),
+            source,
+        }
     }
 }
 

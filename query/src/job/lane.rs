@@ -76,10 +76,6 @@ impl Lane {
 }
 
 impl InLane {
-    pub fn has_turn(&self) -> bool {
-        self.turn.is_some()
-    }
-
     /// Waits for the turn. Dropped meanwhile, nothing is lost but the place.
     pub async fn wait(&mut self) {
         if self.turn.is_some() {
@@ -115,7 +111,7 @@ mod tests {
         let lane = Lane::new(1, 1);
         let first = lane.enter().expect("free");
         let mut second = lane.enter().expect("may wait");
-        assert!(first.has_turn() && !second.has_turn());
+        assert!(first.turn.is_some() && second.turn.is_none());
         assert_eq!(lane.counts(), counts(1, 1));
         let refused = lane.enter().expect_err("full");
         assert_eq!((refused.running, refused.queued), (1, 1));

@@ -186,16 +186,17 @@ impl RowsPlace {
     }
 
     pub fn of_token(token: &str, id: Uuid) -> Result<Self, RowsError> {
-        let mut parts = token.split('-');
-        let mut number = || u64::from_str_radix(parts.next()?, 16).ok();
-        let place = (|| {
-            let (offset, row, seal) = (number()?, number()?, number()?);
-            let place = Self {
-                offset,
-                row: u32::try_from(row).ok()?,
-            };
-            (place.seal(id) == seal && parts.next().is_none()).then_some(place)
-        })();
+        let numbers: Option<Vec<u64>> = token
+            .split('-')
+            .map(|part| u64::from_str_radix(part, 16).ok())
+            .collect();
+        let place = match numbers.as_deref() {
+            Some(&[offset, row, seal]) => u32::try_from(row)
+                .ok()
+                .map(|row| Self { offset, row })
+                .filter(|place| place.seal(id) == seal),
+            _ => None,
+        };
         place.ok_or(RowsError::BadToken)
     }
 
@@ -359,7 +360,13 @@ mod tests {
     }
 
     fn numbers(batches: &[RecordBatch]) -> Vec<i64> {
-        let of = |batch: &RecordBatch| batch.column(0).as_primitive::<Int64Type>().values().to_vec();
+        let of = |batch: &RecordBatch| {
+            batch
+                .column(0)
+                .as_primitive::<Int64Type>()
+                .values()
+                .to_vec()
+        };
         batches.iter().flat_map(of).collect()
     }
 
@@ -390,7 +397,9 @@ mod tests {
         let texts: usize = whole.column(1).as_string_view().total_buffer_bytes_used();
         assert!(end < 2 * (texts + 8_000 * 24) as u64, "{end} for {texts}");
         let mut reader = RowsReader::open(&path, end).expect("there");
-        let (batches, _) = reader.page(RowsPlace::START, 9_000, usize::MAX).expect("read");
+        let (batches, _) = reader
+            .page(RowsPlace::START, 9_000, usize::MAX)
+            .expect("read");
         assert_eq!(numbers(&batches).len(), 8_000);
     }
 
