@@ -25,6 +25,8 @@ def write(cache: Path):
     for size in corpora.CORPORA:
         if size in results:
             text = replace(text, size, section(results[size]))
+    if "day-splits" in results:
+        text = replace(text, "day-splits", day_splits(results["day-splits"]))
     DOCUMENT.write_text(text)
     print(f"written: {DOCUMENT}")
 
@@ -103,6 +105,23 @@ def query_table(questions, kind, startup=None):
         rows.append((f"{question['number']} {question['why']}{alike}", *cells, ratio))
     head = ("question", "Tarn ms", "DuckDB ms", "ClickHouse ms", "faster peer / Tarn")
     return markdown(head, rows)
+
+
+def day_splits(results):
+    merged, daily = results["splits"]
+    rows = []
+    for question in results["questions"]:
+        times = question["hot_ms"]
+        alike = "" if question["agrees"] else " (answers differ)"
+        ratio = f"{times[daily] / times[merged]:.2f} ×"
+        cells = [f"{times[name]:,.1f}" for name in (merged, daily)]
+        rows.append((f"{question['number']} {question['why']}{alike}", *cells, ratio))
+    head = ("question", f"{results['splits'][merged]} splits, ms")
+    head += (f"{results['splits'][daily]} splits, ms", "times as long")
+    return (
+        f"{results['date']}: {results['tarn']}; load average {results['load_average']}."
+        f"\n\n{markdown(head, rows)}"
+    )
 
 
 def contestant(name):

@@ -40,7 +40,7 @@ def parse_arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "sizes", nargs="*", help="400k, 2m (default), 20m, small-files, real, flat, flat-20m"
+        "sizes", nargs="*", help="400k, 2m (default), 20m, small-files, real, day-splits, flat, flat-20m"
     )
     parser.add_argument(
         "--tarn",
@@ -81,6 +81,7 @@ def main():
 
 def measure(size, arguments):
     """Measures one size. True when all answers agree."""
+    import day_splits
     import flatness
     import race
     import targets
@@ -88,6 +89,9 @@ def measure(size, arguments):
 
     if size in flatness.SIZES:
         results, agree = flatness.measure(size, arguments), True
+    elif size == "day-splits":
+        results = day_splits.measure(arguments)
+        agree = all(question["agrees"] for question in results["questions"])
     elif size in CORPORA:
         corpus = CORPORA[size]
         try:
@@ -100,7 +104,7 @@ def measure(size, arguments):
         if not arguments.queries:
             targets.show(results)
     else:
-        raise SystemExit(f"no size {size!r}: {', '.join([*CORPORA, *flatness.SIZES])}")
+        raise SystemExit(f"no size {size!r}: {', '.join([*CORPORA, 'day-splits', *flatness.SIZES])}")
     if not arguments.queries:
         results |= circumstances(arguments.tarn)
         folder = arguments.cache / size

@@ -1,34 +1,43 @@
-//! HTTP over the query crate: questions of programs to the events of one
-//! directory.
+//! HTTP over the store and query crates: events in, questions of programs answered,
+//! for one directory.
 //!
 //! It listens on the loopback interface only: there are no keys yet, so
 //! whoever reaches the port may read everything. [`access`] keeps web pages of
 //! a browser on the same machine from being that reader.
 
 mod access;
+mod access_log;
+mod body;
+mod connections;
+mod description;
 mod error;
+mod guard;
+mod limits;
 mod metrics;
+mod multipart;
+mod params;
 mod routes;
+mod spool;
 mod state;
-mod wire;
+mod upkeep;
+pub mod wire;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::get;
-use axum::serve::ListenerExt;
-use axum::{Json, Router};
+use tarn_store::Cancel;
+use tarn_store::owner::SessionError;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use state::{ServerState, Settings};
-
-/// A query's text is short; anything longer is a mistake or an attack.
-const BODY_BYTES_MAX: usize = 1 << 20;
+pub use access_log::TARGET as ACCESS_LOG_TARGET;
+pub use limits::Limits;
+pub use state::{ServerState, Settings, StartError};
+use upkeep::Upkeep;
 
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -44,31 +53,48 @@ pub enum ServeError {
         address: SocketAddr,
         source: io::Error,
     },
-    #[error("serving: {0}")]
-    Serve(io::Error),
+    #[error("starting a thread: {0}")]
+    Thread(io::Error),
+    #[error("closing the data directory: {0}")]
+    Close(SessionError),
 }
 
-/// Every route. What describes them is made of the same list.
-pub fn router(state: ServerState) -> Router {
-    let (router, description) = OpenApiRouter::new()
+/// Every route, in the order of their resources.
+fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::with_openapi(description::base())
+        .routes(routes!(routes::push::push))
         .routes(routes!(routes::health::alive))
         .routes(routes!(routes::health::ready))
-        .routes(routes!(routes::stores::list))
+        .routes(routes!(routes::metrics::metrics))
+        .routes(routes!(routes::openapi::describe))
         .routes(routes!(routes::query::run))
-        .split_for_parts();
-    let description = Arc::new(description);
+        .routes(routes!(routes::stores::list, routes::store_change::create))
+        .routes(routes!(
+            routes::store_change::update,
+            routes::store_change::delete
+        ))
+        .routes(routes!(routes::store_change::restore))
+        .routes(routes!(routes::upload::import))
+}
+
+/// Every route, with what stands before them.
+pub fn router(state: ServerState) -> Router {
+    let (router, _) = routes().split_for_parts();
     router
-        .route(
-            "/openapi.json",
-            get(move || async move { Json(description.as_ref().clone()) }),
-        )
         .fallback(routes::health::nowhere)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        // Of what is held in memory; events and files have limits of their own.
+        .layer(DefaultBodyLimit::max(state.settings().limits.json_bytes))
         .layer(middleware::from_fn(access::check))
+        .layer(middleware::from_fn(guard::stand))
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            access_log::log,
+        ))
         .with_state(state)
 }
 
-/// Serves until `stop` is ready, then finishes the requests that run.
+/// Serves until `stop` is ready. Requests that run then have the grace of the limits to
+/// end; pushed events become splits, and the directory is free.
 ///
 /// `on_listening` is told the address, which has a port of the system's choice
 /// where 0 was asked for.
@@ -85,17 +111,17 @@ pub async fn serve(
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .map_err(listen)?;
+    let upkeep = Upkeep::start(&state).map_err(ServeError::Thread)?;
     on_listening(listener.local_addr().map_err(listen)?);
-    // Rows go out as they come: waiting for a full packet costs a client 40 ms.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "a connection waits for full packets");
-        }
+    connections::serve(listener, router(state.clone()), &state, stop).await;
+    // Nobody is asked any more: what other processes have handed over is cut short.
+    let hurry = Cancel::default();
+    hurry.cancel();
+    let closed = state::blocking(move || {
+        upkeep.stop();
+        state.session().close_by(&hurry)
     });
-    axum::serve(listener, router(state))
-        .with_graceful_shutdown(stop)
-        .await
-        .map_err(ServeError::Serve)
+    closed.await.map_err(ServeError::Close)
 }
 
 #[cfg(test)]
@@ -105,7 +131,7 @@ mod tests {
     use axum::body::{Body, to_bytes};
     use axum::http::{Request, StatusCode};
     use tarn_query::{EngineOptions, Tz};
-    use tarn_store::{Reader, WriteOptions, Writer};
+    use tarn_store::WriteOptions;
     use tower::ServiceExt;
 
     use super::*;
@@ -115,10 +141,9 @@ mod tests {
         let options = WriteOptions {
             threads: 1,
             memory_bytes: 64 << 20,
-            clock: || 0,
+            clock: || 1_780_272_000_000,
             on_step: None,
         };
-        drop(Writer::open(directory, options).expect("a new directory"));
         let settings = Settings {
             engine: EngineOptions {
                 memory_bytes: 64 << 20,
@@ -128,10 +153,10 @@ mod tests {
             store: "default".to_owned(),
             zone: Tz::UTC,
             timeout_max: Duration::from_secs(10),
-            clock: || 0,
+            limits: Limits::default(),
+            clock: || 1_780_272_000_000,
         };
-        let reader = Reader::open(directory).expect("a data directory");
-        ServerState::new(reader, settings).expect("an engine")
+        ServerState::open(directory, &options, settings).expect("a server")
     }
 
     async fn ask(state: &ServerState, request: Request<Body>) -> (StatusCode, String) {

@@ -3,16 +3,24 @@
 //! Each part of the server has a struct of its own metrics, which it counts with; all
 //! are registered here, so that one place knows every name that leaves the process.
 
+mod ingest;
+mod process;
 mod queries;
 
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 
+pub use ingest::IngestMetrics;
+pub use process::ProcessMetrics;
 pub use queries::{Kind, QueryMetrics};
 
 /// Every metric of the server.
 pub struct Metrics {
     registry: Registry,
+    /// The process and its connections.
+    pub process: ProcessMetrics,
+    /// What comes in.
+    pub ingest: IngestMetrics,
     /// What is asked.
     pub queries: QueryMetrics,
 }
@@ -21,6 +29,8 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("tarn");
         Self {
+            process: ProcessMetrics::register(&mut registry),
+            ingest: IngestMetrics::register(&mut registry),
             queries: QueryMetrics::register(&mut registry),
             registry,
         }

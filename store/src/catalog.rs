@@ -1,6 +1,7 @@
 //! The catalogue's entries: what is published, and what is being written.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +59,12 @@ impl SplitEntry {
 
     pub fn file_name(id: u64) -> String {
         format!("{id:016x}.split")
+    }
+
+    /// The number of the split that a file is of.
+    pub fn id_of(path: &Path) -> Option<u64> {
+        let name = path.file_name()?.to_str()?;
+        u64::from_str_radix(name.strip_suffix(".split")?, 16).ok()
     }
 }
 
@@ -143,6 +150,14 @@ pub struct ImportEntry {
     pub files: FileSums,
     pub records: RecordSums,
     pub bytes: u64,
+    /// It is of all that was pushed into the store while one process owned the
+    /// directory, and of no files.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_push: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

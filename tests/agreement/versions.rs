@@ -2,13 +2,15 @@
 //! side by side and merged.
 //!
 //! The splits of format 1 have no checksums of blocks and none of the columns that
-//! show UUIDs and lists without their record.
+//! show UUIDs and lists without their record; those of format 2 have ids that are not
+//! packed.
 
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use tarn_query::Language;
+use tarn_store::index::split_file::VERSION;
 use tarn_store::owner::Session;
 use tarn_store::{Access, Snapshot};
 
@@ -19,7 +21,7 @@ use crate::corruption::golden;
 use crate::support::corpus::Corpus;
 use crate::support::home::{self, Home};
 
-/// The store of format 1 with as many events again, which a build of today wrote.
+/// The store of an older format with as many events again, which a build of today wrote.
 struct Store {
     asker: Asker,
     snapshot: Arc<Snapshot>,
@@ -28,8 +30,8 @@ struct Store {
 
 impl Store {
     /// A push leaves the splits side by side, an import merges them.
-    fn new(is_merged: bool) -> Self {
-        let copied = golden::store("1");
+    fn new(format: u32, is_merged: bool) -> Self {
+        let copied = golden::store(&format.to_string());
         let logs = Home::new();
         let corpus = Corpus::new(seed(), 240).each_once(seed());
         let log = logs.log("todays.json", &corpus.deliveries);
@@ -42,7 +44,11 @@ impl Store {
         session.close().expect("closed");
         let snapshot = copied.open().expect("it opens");
         let versions = golden::versions(&copied.data());
-        let expected: &[u32] = if is_merged { &[2] } else { &[1, 2] };
+        let expected: &[u32] = if is_merged {
+            &[VERSION]
+        } else {
+            &[format, VERSION]
+        };
         assert_eq!(versions, expected);
         Self {
             asker: Asker::new(),
@@ -84,13 +90,25 @@ fn all_cases() -> impl Strategy<Value = Case> {
 }
 
 #[test]
-fn side_by_side() {
-    let store = Store::new(false);
+fn side_by_side_with_format_1() {
+    let store = Store::new(1, false);
     run(all_cases(), |case| store.agreed(case));
 }
 
 #[test]
-fn merged() {
-    let store = Store::new(true);
+fn side_by_side_with_format_2() {
+    let store = Store::new(2, false);
+    run(all_cases(), |case| store.agreed(case));
+}
+
+#[test]
+fn merged_with_format_1() {
+    let store = Store::new(1, true);
+    run(all_cases(), |case| store.agreed(case));
+}
+
+#[test]
+fn merged_with_format_2() {
+    let store = Store::new(2, true);
     run(all_cases(), |case| store.agreed(case));
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tarn_query::Language;
 use tarn_query::results::{NdjsonWriter, ResultWriter};
+use tarn_store::index::split_file::VERSION;
 use tarn_store::owner::Session;
 use tarn_store::{Access, AccountScope, Snapshot, TimeRange};
 
@@ -105,7 +106,7 @@ fn stores_of_every_format_answer_and_take_more() {
         home::push(&session, std::slice::from_ref(&log));
         session.close().expect("closed");
         let version: u32 = format.parse().expect("a number");
-        assert_eq!(versions(&data), [version, 2], "side by side");
+        assert_eq!(versions(&data), [version, VERSION], "side by side");
         assert_eq!(
             fs::read_to_string(data.join("FORMAT")).expect("read"),
             "tarn-data 2\n"

@@ -5,6 +5,7 @@
 //! or an error that names what is damaged; nothing panics or hangs.
 
 pub mod golden;
+mod mend;
 mod opening;
 mod repair;
 mod salvage;

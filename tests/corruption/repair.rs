@@ -72,8 +72,9 @@ fn a_split_in_the_place_of_another_is_found() {
     assert!(!found.is_empty());
 }
 
+/// It writes nothing, and so builds nothing anew.
 #[test]
-fn an_import_beside_a_damaged_split_says_which() {
+fn a_dry_run_beside_a_damaged_split_says_which() {
     let asker = Asker::new();
     let scene = Scene::closed(&asker);
     let copied = scene.copy();
@@ -83,6 +84,7 @@ fn an_import_beside_a_damaged_split_says_which() {
     let again = home::request(&[scene.home.logs()]);
     let again = tarn_store::import::ImportRequest {
         force: true,
+        dry_run: true,
         ..again
     };
     let refused = session
@@ -102,12 +104,15 @@ fn a_batch_that_fails_does_not_keep_the_name_of_its_file() {
     let scene = Scene::closed(&asker);
     let copied = scene.copy();
     for split in scene.files(|name| name.ends_with(".split")) {
-        copied.damage(&split, Damage::Cut { at: 100 });
+        // No damage that an import would mend: the disk gives no file back.
+        let split = copied.data().join(split);
+        fs::remove_file(&split).expect("removed");
+        fs::create_dir(&split).expect("made");
     }
     let before = copied.open().expect("the catalogue is whole");
     let n_before = before.event_count(home::default_store(&before));
     drop(before);
-    // The first batch overlaps the damaged splits in time, the others do not.
+    // The first batch overlaps these splits in time, the others do not.
     let first = fs::read_to_string(scene.home.logs().join("first.json")).expect("read");
     let overlapping = first.split('"').find(|text| {
         let is_time = text.len() == "2026-05-01T00:00:00Z".len() && text.ends_with('Z');
@@ -130,7 +135,7 @@ fn a_batch_that_fails_does_not_keep_the_name_of_its_file() {
     fs::write(&log, lines.join("\n")).expect("written");
     let session = Session::open(&copied.data(), &home::options(2)).expect("opens");
     let refused = session.import(&home::request(&[log]), &mut |_| {}, &Cancel::default());
-    assert!(refused.is_err(), "what it overlaps is damaged");
+    assert!(refused.is_err(), "what it overlaps does not open");
     drop(session);
     let snapshot = copied.open().expect("opens");
     let n_after = snapshot.event_count(home::default_store(&snapshot));

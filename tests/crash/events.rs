@@ -1,4 +1,4 @@
-//! The life of events: imported, pushed, merged, built anew, sealed. After
+//! The life of events: imported, pushed, merged, built anew, mended, sealed. After
 //! another import the store equals one that was never interrupted.
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use crate::support::home::{self, Picture};
 use crate::support::victim::Role;
 
 /// What the script does, in order. Each is written down when it is done.
-const SCRIPT: [(&str, Action); 9] = [
+const SCRIPT: [(&str, Action); 10] = [
     ("first", Action::Import),
     ("second", Action::Import),
     // Nothing in it is new.
@@ -28,6 +28,7 @@ const SCRIPT: [(&str, Action); 9] = [
     ("pushed-2", Action::Push),
     ("reindex", Action::Reindex),
     ("third", Action::Import),
+    ("mend", Action::Mend),
     ("pushed-3", Action::Push),
     // Seals the tail.
     ("close", Action::Close),
@@ -38,6 +39,7 @@ enum Action {
     Import,
     Push,
     Reindex,
+    Mend,
     Close,
 }
 
@@ -69,6 +71,13 @@ impl Story for Events {
                 Action::Reindex => {
                     open.expect("open until closed")
                         .reindex("default", &mut |_| {}, &Cancel::default())
+                        .expect("rebuilt");
+                }
+                Action::Mend => {
+                    let splits = home::snapshot(&home.join("data"));
+                    let split = splits.splits().first().expect("there is one").entry.id;
+                    open.expect("open until closed")
+                        .mend(split)
                         .expect("rebuilt");
                 }
                 Action::Close => {

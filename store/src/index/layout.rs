@@ -66,8 +66,10 @@ pub const TOKENS_FIELD: &str = "tokens";
 /// Sections of the split file besides tantivy's own files, which have this
 /// prefix.
 pub const COLUMNS_SECTION: &str = "columns";
-/// Pairs (hash u32, document u32), little-endian, sorted: the upper half of
-/// [`crate::tokens::id_hash`] of each id-like token of the document, and of the
+/// Pairs of a hash and a document, sorted and packed ([`super::ids`]): the upper half
+/// of [`crate::tokens::id_hash`] of each id-like token of the document, and of the
 /// document's identity ([`crate::event::identity_hash`]).
+pub const PACKED_IDS_SECTION: &str = "packed-ids";
+/// The same in layouts 1 and 2: pairs (hash u32, document u32), little-endian.
 pub const IDS_SECTION: &str = "ids";
 pub const TANTIVY_PREFIX: &str = "tantivy/";

@@ -14,10 +14,11 @@ use tantivy::directory::RamDirectory;
 use tantivy::indexer::merge_indices;
 use tantivy::{Index, TantivyError};
 
-use super::ids::IdFile;
+use super::ids::{self, IdFile};
 use super::reader::SplitReader;
+use super::rebuild::{self, NotMended};
 use super::split_file::{self, SplitFileError};
-use super::writer::{ids_section, text_sections, write_sections};
+use super::writer::{text_sections, write_sections};
 use crate::catalog::SplitEntry;
 use crate::kv::columns::Column;
 use crate::kv::db::{Changes, KvError};
@@ -30,6 +31,11 @@ pub const DOCS_ENOUGH: u32 = 500_000;
 pub const DOCS_MAX: u32 = 1_000_000;
 /// Fewer inputs are not worth writing everything again while more may come.
 const INPUTS_MIN_WHILE_IMPORTING: usize = 6;
+/// While pushed events go on becoming splits, only those are merged that are of one
+/// size: below the first of these that there are enough of. So an event is written
+/// again once a size, and not with every handful that comes after it.
+const SIZES_WHILE_SERVING: [u32; 3] = [20_000, 160_000, DOCS_ENOUGH];
+const INPUTS_MIN_WHILE_SERVING: usize = 8;
 
 /// Why splits could not be merged. The inputs are untouched.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +49,8 @@ pub enum MergeError {
     File(#[from] SplitFileError),
     #[error(transparent)]
     Kv(#[from] KvError),
+    #[error(transparent)]
+    NotMended(#[from] NotMended),
 }
 
 /// When a merge is due.
@@ -52,6 +60,8 @@ pub enum When {
     Importing,
     /// None is.
     AtRest,
+    /// Small ones go on coming, for ever.
+    Serving,
 }
 
 /// Merges the store's splits as far as it is due. Returns how many merges were
@@ -63,32 +73,68 @@ pub fn merge_store(
     cancel: &Cancel,
 ) -> Result<u64, MergeError> {
     let mut n_merges = 0;
+    let mut n_mended = 0;
     while !cancel.is_cancelled() {
         let splits: Vec<Arc<SplitEntry>> = core.catalogue.lock().splits(store).cloned().collect();
         let bytes_max = core.options.split_bytes() as u64;
         let Some(inputs) = choose(splits, when, bytes_max) else {
             break;
         };
-        merge(core, store, &inputs)?;
-        n_merges += 1;
+        match merge(core, store, &inputs) {
+            Ok(()) => n_merges += 1,
+            // Whatever it says, an input may be the reason.
+            Err(error) => match n_mended < inputs.len() && mend_one(core, &inputs)? {
+                true => n_mended += 1,
+                false => return Err(error),
+            },
+        }
     }
     Ok(n_merges)
+}
+
+/// Builds the first of the splits anew that is lost; says whether there was one.
+fn mend_one(core: &Core, splits: &[Arc<SplitEntry>]) -> Result<bool, MergeError> {
+    let folder = core.directory.splits();
+    for split in splits {
+        let opened = core.cache.slot(&folder, split.id).open();
+        match opened.and_then(|reader| reader.file().verify()) {
+            Err(error) if error.lost().is_some() => {
+                rebuild::mend_lost(core, error)?;
+                return Ok(true);
+            }
+            _ => {}
+        }
+    }
+    Ok(false)
 }
 
 /// The next splits to merge: neighbours in time that together are not too
 /// large, for a split or for the memory that the merge needs. Among the
 /// possible runs the one with most splits.
 fn choose(
-    mut splits: Vec<Arc<SplitEntry>>,
+    splits: Vec<Arc<SplitEntry>>,
     when: When,
     bytes_max: u64,
 ) -> Option<Vec<Arc<SplitEntry>>> {
-    splits.retain(|s| s.n_docs < DOCS_ENOUGH && s.bytes <= bytes_max / 2);
-    splits.sort_by_key(|s| (s.time_min_ms, s.time_max_ms, s.id));
-    let inputs_min = match when {
-        When::Importing => INPUTS_MIN_WHILE_IMPORTING,
-        When::AtRest => 2,
+    let (sizes, inputs_min) = match when {
+        When::Importing => (&[DOCS_ENOUGH][..], INPUTS_MIN_WHILE_IMPORTING),
+        When::AtRest => (&[DOCS_ENOUGH][..], 2),
+        When::Serving => (&SIZES_WHILE_SERVING[..], INPUTS_MIN_WHILE_SERVING),
     };
+    sizes
+        .iter()
+        .find_map(|docs_max| choose_below(*docs_max, splits.clone(), inputs_min, bytes_max))
+}
+
+/// The next of those that have fewer documents.
+fn choose_below(
+    docs_max: u32,
+    mut splits: Vec<Arc<SplitEntry>>,
+    inputs_min: usize,
+    bytes_max: u64,
+) -> Option<Vec<Arc<SplitEntry>>> {
+    splits.retain(|s| s.n_docs < docs_max && s.bytes <= bytes_max / 2);
+    splits.sort_by_key(|s| (s.time_min_ms, s.time_max_ms, s.id));
     let mut best: &[Arc<SplitEntry>] = &[];
     let mut start = 0;
     let (mut n_docs, mut n_bytes) = (0_u64, 0_u64);
@@ -138,6 +184,7 @@ fn merge(core: &Core, store: StoreId, inputs: &[Arc<SplitEntry>]) -> Result<(), 
     core.step("swapped");
     let ids: Vec<u64> = inputs.iter().map(|i| i.id).collect();
     core.catalogue.lock().replace(&ids, Some(output));
+    core.done.lock().merges += 1;
     for input in inputs {
         remove_file(&folder.join(SplitEntry::file_name(input.id)));
     }
@@ -159,9 +206,10 @@ pub(crate) fn stack(
 ) -> Result<u64, MergeError> {
     let columnars: Vec<_> = readers.iter().map(|r| r.columns()).collect();
     let order = StackMergeOrder::stack(&columnars);
-    let mut ids = Vec::new();
+    let mut pairs = Vec::new();
     for (i, reader) in readers.iter().enumerate() {
-        push_ids(&mut ids, reader.ids(), order.offset(i)).map_err(|e| reader.damaged("ids", e))?;
+        push_ids(&mut pairs, reader.ids(), order.offset(i))
+            .map_err(|e| reader.damaged("ids", e))?;
     }
     let mut columns = Vec::new();
     merge_columnar(&columnars, &[], MergeRowOrder::Stack(order), &mut columns)
@@ -177,13 +225,13 @@ pub(crate) fn stack(
     Ok(write_sections(
         path,
         &columns,
-        &ids_section(&mut ids),
+        &ids::pack(&mut pairs),
         &text,
     )?)
 }
 
-fn push_ids(ids: &mut Vec<u64>, file: &IdFile, offset: u32) -> io::Result<()> {
-    ids.extend(
+fn push_ids(pairs: &mut Vec<u64>, file: &IdFile, offset: u32) -> io::Result<()> {
+    pairs.extend(
         file.entries()?
             .map(|(hash, document)| u64::from(hash) << 32 | u64::from(document + offset)),
     );
@@ -282,6 +330,23 @@ mod tests {
         assert_eq!(chosen(splits.clone(), When::AtRest), Some(vec![2, 3]));
         assert_eq!(chosen(splits, When::Importing), None);
         assert_eq!(chosen(vec![split(1, 5, 0)], When::AtRest), None);
+    }
+
+    #[test]
+    fn splits_that_go_on_coming_are_merged_by_size() {
+        let small = |ids: std::ops::Range<u64>| ids.map(|id| split(id, 2_000, id as i64));
+        let mut splits: Vec<_> = small(1..8).collect();
+        splits.push(split(100, 400_000, 3));
+        assert_eq!(chosen(splits.clone(), When::Serving), None, "too few");
+        splits.extend(small(8..9));
+        let of_small = Some((1..9).collect());
+        assert_eq!(
+            chosen(splits, When::Serving),
+            of_small,
+            "the large one stays"
+        );
+        let medium = (1..9).map(|id| split(id, 100_000, id as i64)).collect();
+        assert_eq!(chosen(medium, When::Serving), of_small);
     }
 
     #[test]

@@ -46,8 +46,11 @@ impl SplitReader {
         let columns = FileSlice::new(Arc::new(section(layout::COLUMNS_SECTION)?));
         let columns =
             ColumnarReader::open(columns).map_err(|e| damaged(format!("columns: {e}")))?;
-        let ids = IdFile::new(section(layout::IDS_SECTION)?)
-            .ok_or_else(|| damaged("ids: half a pair at the end".into()))?;
+        let ids = match file.section(layout::PACKED_IDS_SECTION) {
+            Some(packed) => IdFile::new(packed).map_err(|e| damaged(format!("ids: {e}")))?,
+            None => IdFile::of_pairs(section(layout::IDS_SECTION)?),
+        };
+        let ids = ids.ok_or_else(|| damaged("ids: of another length than its entries".into()))?;
         Ok(Self {
             file,
             columns,

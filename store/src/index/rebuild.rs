@@ -1,4 +1,5 @@
-//! Splits made anew from the events: what `tarn reindex` does.
+//! Splits made anew from the events: all of a store (`tarn reindex`), or one that is
+//! damaged.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +9,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::merge::DOCS_MAX;
-use super::split_file;
+use super::split_file::{self, SplitFileError};
 use super::writer::{BuildError, Document, SplitBuilder};
 use crate::catalog::{BatchEntry, SplitEntry};
 use crate::event::{EventError, EventHeader};
@@ -78,32 +79,137 @@ pub fn rebuild(
     cancel: &Cancel,
 ) -> Result<Rebuilt, RebuildError> {
     let _one_at_a_time = core.publishing.lock();
-    let batches: BTreeMap<u64, BatchEntry> = core
-        .db
-        .entries::<BatchEntry>(Column::Batches)?
-        .into_iter()
-        .filter(|(_, batch)| batch.store == store)
-        .filter_map(|(key, batch)| Some((u64::from_be_bytes(key.try_into().ok()?), batch)))
-        .collect();
-    let mut rebuild = Rebuild {
-        core,
-        store,
-        finished: Vec::new(),
-        open: None,
+    Part::whole(core, store)?.rebuild(core, on_progress, cancel)
+}
+
+/// Builds the split anew that an error says is lost, and says so in the log.
+///
+/// **Errors**: the error itself, where it says something else of the split, or where the
+/// split cannot be built.
+pub fn mend_lost(core: &Core, error: SplitFileError) -> Result<(), NotMended> {
+    let Some(split) = error.lost().and_then(SplitEntry::id_of) else {
+        return Err(NotMended {
+            damage: error,
+            reason: None,
+        });
     };
-    let done = rebuild.run(&batches, on_progress, cancel);
-    match done {
-        Ok(events) => rebuild.publish(events),
-        Err(error) => {
-            rebuild.discard();
-            Err(error)
+    match mend(core, split) {
+        Ok(_) => {
+            tracing::warn!(%error, "a split was built anew from the events");
+            Ok(())
+        }
+        Err(reason) => Err(NotMended {
+            damage: error,
+            reason: Some(Box::new(reason)),
+        }),
+    }
+}
+
+/// A split that cannot be used, and why it was not built anew; nothing where that would
+/// not have helped.
+#[derive(Debug, thiserror::Error)]
+#[error("{damage}{}", reason.as_ref().map(|r| format!("; it cannot be built from the events: {r}")).unwrap_or_default())]
+pub struct NotMended {
+    damage: SplitFileError,
+    reason: Option<Box<RebuildError>>,
+}
+
+/// Builds a split that is damaged from the events of its batches; none where it is not
+/// published any more.
+///
+/// Where another split holds events of one of these batches too, which of them were in
+/// this one only its own columns know: then all splits of the store are built anew.
+///
+/// Nothing is published meanwhile: imports wait.
+pub fn mend(core: &Core, split: u64) -> Result<Option<Rebuilt>, RebuildError> {
+    let _one_at_a_time = core.publishing.lock();
+    let Some(entry) = core.catalogue.lock().split(split).cloned() else {
+        return Ok(None);
+    };
+    let part = match shares_batches(core, &entry) {
+        true => Part::whole(core, entry.store)?,
+        false => Part::of_split(core, &entry)?,
+    };
+    let mended = part.rebuild(core, &mut |_| {}, &Cancel::default())?;
+    Ok(Some(mended))
+}
+
+fn shares_batches(core: &Core, split: &SplitEntry) -> bool {
+    let catalogue = core.catalogue.lock();
+    let mut others = catalogue.splits(split.store).filter(|s| s.id != split.id);
+    others.any(|other| {
+        let mut batches = other.batches.iter();
+        batches.any(|batch| split.batches.binary_search(batch).is_ok())
+    })
+}
+
+/// What is built anew: the events of some batches, and all splits that hold any of them.
+struct Part {
+    store: StoreId,
+    /// When these events were.
+    time: TimeRange,
+    batches: BTreeMap<u64, BatchEntry>,
+    splits: Vec<u64>,
+}
+
+impl Part {
+    fn whole(core: &Core, store: StoreId) -> Result<Self, KvError> {
+        Ok(Self {
+            store,
+            time: TimeRange::ALL,
+            batches: batches(core, |_, batch| batch.store == store)?,
+            splits: core.catalogue.lock().splits(store).map(|s| s.id).collect(),
+        })
+    }
+
+    fn of_split(core: &Core, split: &SplitEntry) -> Result<Self, KvError> {
+        let is_held = |number: u64, _: &BatchEntry| split.batches.binary_search(&number).is_ok();
+        Ok(Self {
+            store: split.store,
+            time: split.time(),
+            batches: batches(core, is_held)?,
+            splits: vec![split.id],
+        })
+    }
+
+    fn rebuild(
+        self,
+        core: &Core,
+        on_progress: &mut dyn FnMut(&RebuildProgress),
+        cancel: &Cancel,
+    ) -> Result<Rebuilt, RebuildError> {
+        let mut rebuild = Rebuild {
+            core,
+            part: self,
+            finished: Vec::new(),
+            open: None,
+        };
+        match rebuild.run(on_progress, cancel) {
+            Ok(events) => rebuild.publish(events),
+            Err(error) => {
+                rebuild.discard();
+                Err(error)
+            }
         }
     }
 }
 
+/// The published batches that are wanted.
+fn batches(
+    core: &Core,
+    is_wanted: impl Fn(u64, &BatchEntry) -> bool,
+) -> Result<BTreeMap<u64, BatchEntry>, KvError> {
+    let entries = core.db.entries::<BatchEntry>(Column::Batches)?;
+    Ok(entries
+        .into_iter()
+        .filter_map(|(key, batch)| Some((u64::from_be_bytes(key.try_into().ok()?), batch)))
+        .filter(|(number, batch)| is_wanted(*number, batch))
+        .collect())
+}
+
 struct Rebuild<'r> {
     core: &'r Core,
-    store: StoreId,
+    part: Part,
     finished: Vec<SplitEntry>,
     open: Option<OpenSplit>,
 }
@@ -124,22 +230,20 @@ fn live(batch: &BatchEntry) -> u64 {
 impl Rebuild<'_> {
     fn run(
         &mut self,
-        batches: &BTreeMap<u64, BatchEntry>,
         on_progress: &mut dyn FnMut(&RebuildProgress),
         cancel: &Cancel,
     ) -> Result<u64, RebuildError> {
         let mut progress = RebuildProgress {
-            events_total: batches.values().map(live).sum(),
+            events_total: self.part.batches.values().map(live).sum(),
             events_done: 0,
         };
         let mut found: HashMap<u64, u64> = HashMap::new();
-        let (start, end) = event_range(self.store, TimeRange::ALL);
+        let (start, end) = event_range(self.part.store, self.part.time);
         for pair in self.core.db.range(Column::Events, &start, Some(&end)) {
             let (key, value) = pair?;
             let key = EventKey::decode(&key)?;
-            let is_live = batches
-                .get(&key.batch)
-                .is_some_and(|b| b.dead.binary_search(&key.ordinal).is_err());
+            let batch = self.part.batches.get(&key.batch);
+            let is_live = batch.is_some_and(|b| b.dead.binary_search(&key.ordinal).is_err());
             if !is_live {
                 continue;
             }
@@ -155,20 +259,16 @@ impl Rebuild<'_> {
         }
         self.close()?;
         on_progress(&progress);
-        self.compare(batches, &found)?;
+        self.compare(&found)?;
         Ok(progress.events_done)
     }
 
     /// Refuses to go on where fewer events were read than were published.
-    fn compare(
-        &self,
-        batches: &BTreeMap<u64, BatchEntry>,
-        found: &HashMap<u64, u64>,
-    ) -> Result<(), RebuildError> {
+    fn compare(&self, found: &HashMap<u64, u64>) -> Result<(), RebuildError> {
         let now_ms = (self.core.options.clock)();
-        let store = self.core.store(self.store);
+        let store = self.core.store(self.part.store);
         let expires_before_ms = store.and_then(|store| store.expires_before_ms(now_ms));
-        for (number, batch) in batches {
+        for (number, batch) in &self.part.batches {
             let (found, promised) = (found.get(number).copied().unwrap_or(0), live(batch));
             // Of a batch that reaches back to what has expired, that may be gone.
             let may_be_fewer = expires_before_ms.is_some_and(|ms| batch.time_min_ms < ms);
@@ -235,7 +335,7 @@ impl Rebuild<'_> {
         let built = open.builder.finish()?;
         self.finished.push(SplitEntry {
             id: open.id,
-            store: self.store,
+            store: self.part.store,
             version: split_file::VERSION,
             n_docs: built.n_docs,
             bytes: built.bytes,
@@ -254,7 +354,7 @@ impl Rebuild<'_> {
     fn publish(self, events: u64) -> Result<Rebuilt, RebuildError> {
         let core = self.core;
         let mut catalogue = core.catalogue.lock();
-        let old: Vec<u64> = catalogue.splits(self.store).map(|s| s.id).collect();
+        let old = self.part.splits;
         let rebuilt = Rebuilt {
             events,
             splits_before: old.len() as u64,
@@ -346,5 +446,32 @@ mod tests {
         };
         manage::update(core, "default", update).expect("changed");
         assert_eq!(rebuild_default(core).expect("rebuilt").events, N_EVENTS - 1);
+    }
+
+    #[test]
+    fn a_split_that_shares_its_batch_takes_the_others_along() {
+        let scene = Scene::new();
+        let writer = scene.writer();
+        let core = &writer.core;
+        let only = |core: &Core| {
+            let splits = core.db.entries::<SplitEntry>(Column::Splits).expect("read");
+            let [(_, split)] = &splits[..] else {
+                panic!("{} splits", splits.len());
+            };
+            split.clone()
+        };
+        let alone = mend(core, only(core).id).expect("mended");
+        assert_eq!(alone.expect("it was there").splits_before, 1);
+
+        // As after a rebuild of a store that is larger than one split.
+        let split = only(core);
+        let other = SplitEntry {
+            id: split.id + 1000,
+            ..split.clone()
+        };
+        core.catalogue.lock().add_new(other);
+        let both = mend(core, split.id).expect("mended").expect("it was there");
+        assert_eq!((both.splits_before, both.events), (2, N_EVENTS));
+        assert_eq!(mend(core, split.id).expect("nothing to do"), None);
     }
 }

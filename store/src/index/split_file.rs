@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Version 1 had no checksums of blocks; its sections have one each, in the
-//! footer. Nothing is read of either before its checksum was compared
-//! ([`super::blocks`]).
+//! footer. Versions 1 and 2 have ids that are not packed ([`super::ids`]). Nothing is
+//! read of any before its checksum was compared ([`super::blocks`]).
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -31,7 +31,7 @@ use crate::advice;
 
 /// The layout that this build writes and the newest that it reads. It reads all
 /// from 1 on.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 const MAGIC: &[u8; 8] = b"TARNSPL1";
 const TRAILER: usize = 4 + 8 + 8;
@@ -80,6 +80,17 @@ pub enum SplitFileError {
     Damaged { path: PathBuf, reason: String },
     #[error("{} has layout {found}, this build reads 1 to {VERSION}; use a newer tarn", path.display())]
     UnknownVersion { path: PathBuf, found: u32 },
+}
+
+impl SplitFileError {
+    /// The file whose content is not to be had any more, however often it is read.
+    pub fn lost(&self) -> Option<&Path> {
+        match self {
+            Self::Damaged { path, .. } => Some(path),
+            Self::Io { path, source, .. } if source.kind() == io::ErrorKind::NotFound => Some(path),
+            Self::Io { .. } | Self::UnknownVersion { .. } => None,
+        }
+    }
 }
 
 /// Writes the sections to `path`, synced together with the folder. Returns how

@@ -11,6 +11,7 @@ use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer};
 use tantivy::{Index, IndexSettings, SingleSegmentIndexWriter, TantivyDocument, TantivyError};
 
 use crate::fields;
+use crate::index::ids;
 use crate::index::layout;
 use crate::index::leaves::{self, Leaf, Sink};
 use crate::index::split_file::{self, SplitFileError};
@@ -176,7 +177,7 @@ impl SplitBuilder {
                 source,
             })?;
         drop(self.values.columns);
-        let ids = ids_section(&mut self.values.ids);
+        let ids = ids::pack(&mut self.values.ids);
         let text = |source| BuildError::Text {
             path: self.path.clone(),
             source,
@@ -214,7 +215,7 @@ pub(super) fn write_sections(
 ) -> Result<u64, SplitFileError> {
     let mut sections = vec![
         (layout::COLUMNS_SECTION.to_owned(), columns),
-        (layout::IDS_SECTION.to_owned(), ids),
+        (layout::PACKED_IDS_SECTION.to_owned(), ids),
     ];
     for (name, bytes) in text_files {
         sections.push((format!("{}{name}", layout::TANTIVY_PREFIX), bytes));
@@ -242,18 +243,6 @@ pub(super) fn text_sections(
         }
     }
     Ok(files)
-}
-
-/// Sorted (hash, document) pairs from entries of `hash << 32 | document`.
-pub(super) fn ids_section(ids: &mut Vec<u64>) -> Vec<u8> {
-    ids.sort_unstable();
-    ids.dedup();
-    let mut bytes = Vec::with_capacity(ids.len() * 8);
-    for entry in ids.iter() {
-        bytes.extend_from_slice(&((entry >> 32) as u32).to_le_bytes());
-        bytes.extend_from_slice(&(*entry as u32).to_le_bytes());
-    }
-    bytes
 }
 
 /// The schema of a split's full-text index: which documents hold a token,

@@ -1,0 +1,46 @@
+//! Stands before every route: whatever goes wrong behind it is answered as a problem.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+
+use crate::error::Problem;
+
+/// What the framework says of an error is short.
+const TEXT_BYTES_MAX: usize = 4 << 10;
+
+/// Makes a problem of a panic, and of an error that is none yet.
+pub async fn stand(request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let response = answered.unwrap_or_else(|_| Problem::panicked().into_response());
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    let is_problem = content_type.is_some_and(|t| t == "application/problem+json");
+    if !is_error || is_problem {
+        return response;
+    }
+    let (mut head, body) = response.into_parts();
+    let text = to_bytes(body, TEXT_BYTES_MAX).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let (kind, detail) = match status {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let allowed = head.headers.get(header::ALLOW);
+            let allowed = allowed.and_then(|a| a.to_str().ok()).unwrap_or("nothing");
+            ("wrong-method", format!("{path} takes {allowed}"))
+        }
+        _ => ("refused", text.into_owned()),
+    };
+    let (problem, body) = Problem::new(status, kind, detail)
+        .into_response()
+        .into_parts();
+    head.headers.remove(header::CONTENT_LENGTH);
+    head.headers.extend(problem.headers);
+    Response::from_parts(head, body)
+}
