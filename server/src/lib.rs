@@ -134,6 +134,9 @@ pub async fn serve(
 }
 
 #[cfg(test)]
+mod query_tests;
+
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 
