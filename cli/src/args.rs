@@ -113,6 +113,9 @@ pub struct ServeArgs {
     /// Seconds that a query may take at most
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     pub timeout: u64,
+    /// Seconds that a client may be silent in the middle of a request
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub idle: u64,
     /// Seconds that requests may go on once the server is to stop
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub grace: u64,
