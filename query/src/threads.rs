@@ -2,6 +2,10 @@
 //!
 //! They are not those of the caller: a runtime whose every thread is in the middle of a
 //! join looks at no clock, and whoever waits on it would not hear of a timeout.
+//!
+//! Where many ask at once there are two sets of them, and the system prefers one: what
+//! takes long runs on [`Threads::behind`], with all the threads that it starts, and leaves
+//! the processor to what is over soon.
 
 use std::io;
 
@@ -10,6 +14,10 @@ use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
 /// Of the depth that statements may have, planned and executed. Frames that were not
 /// optimised are several times as large.
 const STACK_BYTES: usize = (2 << 20) * if cfg!(debug_assertions) { 16 } else { 1 };
+
+/// What threads of queries that take long add to their niceness: where there is not
+/// enough for all, they get a sixth of what the others do.
+const NICE: i32 = 8;
 
 /// See the module. Dropped, they are not waited for: a query that was stopped goes on to
 /// the end of its step.
@@ -20,9 +28,26 @@ pub struct Threads {
 
 impl Threads {
     pub fn start(threads: usize) -> io::Result<Self> {
-        let runtime = Builder::new_multi_thread()
+        let mut builder = Builder::new_multi_thread();
+        builder.thread_name("tarn-query");
+        Self::built(builder, threads)
+    }
+
+    /// Threads that let all others go first.
+    pub fn behind(threads: usize) -> io::Result<Self> {
+        let mut builder = Builder::new_multi_thread();
+        builder.thread_name("tarn-long").on_thread_start(|| {
+            // Of the thread alone on Linux, of the process elsewhere. Without it queries
+            // that are over soon are slower, no more.
+            #[cfg(target_os = "linux")]
+            let _ = rustix::process::nice(NICE);
+        });
+        Self::built(builder, threads)
+    }
+
+    fn built(mut builder: Builder, threads: usize) -> io::Result<Self> {
+        let runtime = builder
             .worker_threads(threads.max(1))
-            .thread_name("tarn-query")
             .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()?;

@@ -44,3 +44,47 @@ pub async fn stand(request: Request, next: Next) -> Response {
     head.headers.extend(problem.headers);
     Response::from_parts(head, body)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn answer(path: &str) -> (StatusCode, String, String) {
+        let router: Router = Router::new()
+            .route("/panics", get(|| async { panic!("a defect") }))
+            .route("/text", get(|| async { (StatusCode::BAD_REQUEST, "said") }))
+            .route("/well", get(|| async { "well" }))
+            .layer(middleware::from_fn(stand));
+        let request = Request::get(path).body(Body::empty()).expect("a request");
+        let response = router.oneshot(request).await.expect("answered");
+        let status = response.status();
+        let content_type = response.headers()[header::CONTENT_TYPE].to_str();
+        let content_type = content_type.expect("text").to_owned();
+        let body = to_bytes(response.into_body(), 4096).await.expect("a body");
+        (
+            status,
+            content_type,
+            String::from_utf8_lossy(&body).into_owned(),
+        )
+    }
+
+    #[tokio::test]
+    async fn panics_and_texts_are_problems() {
+        let (status, content_type, body) = answer("/panics").await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(content_type, "application/problem+json");
+        assert!(!body.contains("a defect"), "{body}");
+        let (status, content_type, body) = answer("/text").await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert_eq!(content_type, "application/problem+json");
+        assert!(body.contains("said"), "{body}");
+        let (status, _, body) = answer("/well").await;
+        assert_eq!((status, body.as_str()), (StatusCode::OK, "well"));
+    }
+}

@@ -5,9 +5,12 @@
 //! whoever reaches the port may read everything. [`access`] keeps web pages of
 //! a browser on the same machine from being that reader.
 
+mod accept;
 mod access;
 mod access_log;
+mod answer;
 mod body;
+mod chunks;
 mod connections;
 mod description;
 mod error;
@@ -68,6 +71,11 @@ fn routes() -> OpenApiRouter<ServerState> {
         .routes(routes!(routes::metrics::metrics))
         .routes(routes!(routes::openapi::describe))
         .routes(routes!(routes::query::run))
+        .routes(routes!(routes::query::explain))
+        .routes(routes!(routes::queries::list, routes::queries::start))
+        .routes(routes!(routes::queries::show, routes::queries::delete))
+        .routes(routes!(routes::queries::cancel))
+        .routes(routes!(routes::queries::results))
         .routes(routes!(routes::stores::list, routes::store_change::create))
         .routes(routes!(
             routes::store_change::update,
@@ -114,6 +122,7 @@ pub async fn serve(
     let upkeep = Upkeep::start(&state).map_err(ServeError::Thread)?;
     on_listening(listener.local_addr().map_err(listen)?);
     connections::serve(listener, router(state.clone()), &state, stop).await;
+    state.jobs().close(state.settings().limits.grace).await;
     // Nobody is asked any more: what other processes have handed over is cut short.
     let hurry = Cancel::default();
     hurry.cancel();
@@ -125,6 +134,9 @@ pub async fn serve(
 }
 
 #[cfg(test)]
+mod query_tests;
+
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 
@@ -132,18 +144,26 @@ mod tests {
     use axum::http::{Request, StatusCode};
     use tarn_query::{EngineOptions, Tz};
     use tarn_store::WriteOptions;
+    use tarn_store::owner::Session;
     use tower::ServiceExt;
 
     use super::*;
 
-    /// A server over a directory that holds nothing.
-    fn state(directory: &std::path::Path) -> ServerState {
-        let options = WriteOptions {
+    fn write_options() -> WriteOptions {
+        WriteOptions {
             threads: 1,
             memory_bytes: 64 << 20,
             clock: || 1_780_272_000_000,
             on_step: None,
-        };
+        }
+    }
+
+    /// A server over a directory that holds nothing.
+    fn state(directory: &std::path::Path) -> ServerState {
+        state_within(directory, Limits::default())
+    }
+
+    fn state_within(directory: &std::path::Path, limits: Limits) -> ServerState {
         let settings = Settings {
             engine: EngineOptions {
                 memory_bytes: 64 << 20,
@@ -153,10 +173,10 @@ mod tests {
             store: "default".to_owned(),
             zone: Tz::UTC,
             timeout_max: Duration::from_secs(10),
-            limits: Limits::default(),
+            limits,
             clock: || 1_780_272_000_000,
         };
-        ServerState::open(directory, &options, settings).expect("a server")
+        ServerState::open(directory, &write_options(), settings).expect("a server")
     }
 
     async fn ask(state: &ServerState, request: Request<Body>) -> (StatusCode, String) {
@@ -207,6 +227,107 @@ mod tests {
             .body(Body::empty())
             .expect("a request");
         assert_eq!(ask(&state, ready).await.0, StatusCode::OK);
+    }
+
+    /// What is described is routed, and nothing else is.
+    #[tokio::test]
+    async fn the_description_is_of_the_routes() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let state = state(dir.path());
+        let description: serde_json::Value =
+            serde_json::from_str(&description::described().json).expect("JSON");
+        for (template, item) in description["paths"].as_object().expect("paths") {
+            let methods: Vec<String> = item
+                .as_object()
+                .expect("operations")
+                .keys()
+                .cloned()
+                .collect();
+            // Nothing takes it.
+            let asked = Request::builder()
+                .method("TRACE")
+                .uri(template.replace(['{', '}'], ""))
+                .header("host", "localhost")
+                .body(Body::empty())
+                .expect("a request");
+            let response = router(state.clone())
+                .oneshot(asked)
+                .await
+                .expect("answered");
+            assert_eq!(
+                response.status(),
+                StatusCode::METHOD_NOT_ALLOWED,
+                "{template}"
+            );
+            let allowed = response.headers()["allow"].to_str().expect("text");
+            let mut allowed: Vec<String> = allowed.split(',').map(str::to_lowercase).collect();
+            allowed.retain(|method| method != "head");
+            allowed.sort();
+            let mut methods = methods;
+            methods.sort();
+            assert_eq!(allowed, methods, "{template}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_comes_too_late_may_come_again() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let limits = Limits {
+            pushes: 1,
+            pushes_waiting: 0,
+            ..Limits::default()
+        };
+        let state = state_within(dir.path(), limits);
+        let push = |body: Body| {
+            Request::post("/v1/events")
+                .header("host", "localhost")
+                .header("content-type", "application/json")
+                .body(body)
+                .expect("a request")
+        };
+        let never = futures::stream::pending::<Result<axum::body::Bytes, io::Error>>();
+        let slow = router(state.clone()).oneshot(push(Body::from_stream(never)));
+        tokio::pin!(slow);
+        assert!(futures::poll!(&mut slow).is_pending());
+        let refused = router(state.clone()).oneshot(push(Body::from("{}")));
+        let refused = refused.await.expect("answered");
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(refused.headers()["retry-after"], "1");
+    }
+
+    #[tokio::test]
+    async fn connections_wait_for_a_place() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        let dir = tempfile::tempdir().expect("a folder");
+        let limits = Limits {
+            connections: 1,
+            grace: Duration::from_millis(100),
+            ..Limits::default()
+        };
+        let state = state_within(dir.path(), limits);
+        let (told, address) = tokio::sync::oneshot::channel();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let on_listening = |address| told.send(address).expect("it waits for it");
+        let loopback = "127.0.0.1:0".parse().expect("an address");
+        let stopped = async move { stopped.await.unwrap_or(()) };
+        let serving = tokio::spawn(serve(loopback, state, on_listening, stopped));
+        let address = address.await.expect("it listens");
+        let connect = || tokio::net::TcpStream::connect(address);
+        let first = connect().await.expect("accepted");
+        let mut second = connect().await.expect("queued");
+        let asked = second.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        asked.await.expect("sent");
+        let mut answer = [0; 12];
+        let read = second.read_exact(&mut answer);
+        let waited = tokio::time::timeout(Duration::from_millis(300), read).await;
+        assert!(waited.is_err(), "there is one place");
+        drop(first);
+        second.read_exact(&mut answer).await.expect("its turn");
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        stop.send(()).expect("it serves");
+        serving.await.expect("it ends").expect("well");
+        assert!(Session::open(dir.path(), &write_options()).is_ok_and(|s| !s.is_guest()));
     }
 
     #[tokio::test]

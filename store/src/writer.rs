@@ -117,6 +117,8 @@ pub struct Core {
     pub pushing: Mutex<()>,
     /// Held while a tail is sealed. Taken before `publishing`.
     pub sealing: Mutex<()>,
+    /// Held while splits are merged. Taken before `publishing`.
+    pub merging: Mutex<()>,
     pub tail: Mutex<Tail>,
     /// What was pushed since the directory was opened.
     pub pushes: Mutex<Pushes>,
@@ -209,6 +211,7 @@ impl Writer {
             publishing: Mutex::new(()),
             pushing: Mutex::new(()),
             sealing: Mutex::new(()),
+            merging: Mutex::new(()),
             tail: Mutex::new(Tail::load(&db, (options.clock)())?),
             pushes: Mutex::default(),
             queue: Queue::default(),

@@ -34,7 +34,11 @@ pub fn run(context: &Context, args: &ServeArgs) -> anyhow::Result<Exit> {
         timeout_max: Duration::from_secs(args.timeout),
         limits: Limits {
             push_memory_bytes: for_pushes,
+            head_time: Duration::from_secs(args.idle),
+            idle_time: Duration::from_secs(args.idle),
             grace: Duration::from_secs(args.grace),
+            results_time: Duration::from_secs(args.results_days * 86_400),
+            results_bytes: args.results_size.0,
             ..Limits::default()
         },
         clock: now_ms,

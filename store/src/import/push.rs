@@ -212,6 +212,9 @@ fn begin(core: &Core, store: StoreId, now_ms: i64) -> Result<u64, ImportError> {
 /// Writes down that nothing more is pushed.
 pub fn end(core: &Core) -> Result<(), ImportError> {
     let runs = mem::take(&mut core.pushes.lock().runs);
+    if runs.is_empty() {
+        return Ok(());
+    }
     let mut changes = Changes::default();
     for mut entry in runs.into_values().map(|run| run.entry) {
         entry.status = ImportStatus::Completed;

@@ -75,6 +75,14 @@ pub fn merge_store(
     let mut n_merges = 0;
     let mut n_mended = 0;
     while !cancel.is_cancelled() {
+        // One at a time, so that no two choose the same splits, and the memory is that
+        // of one. Who comes again can leave it to the other.
+        let merging = core.merging.try_lock();
+        let _one_at_a_time = match (merging, when) {
+            (Some(merging), _) => merging,
+            (None, When::AtRest) => core.merging.lock(),
+            (None, When::Importing | When::Serving) => break,
+        };
         let splits: Vec<Arc<SplitEntry>> = core.catalogue.lock().splits(store).cloned().collect();
         let bytes_max = core.options.split_bytes() as u64;
         let Some(inputs) = choose(splits, when, bytes_max) else {
