@@ -248,16 +248,16 @@ impl Engine {
         self.compile(source, request)?.explained().await
     }
 
-    /// Compiles and plans the query and runs nothing.
-    ///
-    /// **Shape**: the parameters of the request that the text has no place for.
-    pub(crate) async fn check(
+    /// The parameters of the request that its text has no place for. The query is planned
+    /// and not run.
+    pub(crate) async fn unused_parameters(
         &self,
         source: Arc<dyn EventSource>,
         request: &QueryRequest,
     ) -> Result<Vec<String>, QueryError> {
+        let asked_at = Instant::now();
         let compiled = self.compile(source, request)?;
-        compiled.physical_plan().await?;
+        let (compiled, _) = compiled.planned(&self.threads, request, asked_at).await?;
         Ok(compiled.unused_parameters)
     }
 

@@ -4,11 +4,11 @@
 //! parameter is a literal of its type; inside a text it is a part of it, letter for letter.
 
 use std::borrow::Cow;
-
-use chrono::{DateTime, SecondsFormat};
+use std::fmt;
 
 use crate::error::{Code, QueryError};
 use crate::suggest;
+use crate::time::iso;
 
 /// What a parameter stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,10 +53,14 @@ impl ParameterValue {
     }
 }
 
-/// ISO 8601 with milliseconds, UTC.
-fn iso(ms: i64) -> String {
-    let at = DateTime::from_timestamp_millis(ms).unwrap_or_default();
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+/// As it might have been given: a list as a JSON array.
+impl fmt::Display for ParameterValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::List(items) => write!(f, "{}", serde_json::Value::from(items.as_slice())),
+            one => f.write_str(&one.as_text().unwrap_or_default()),
+        }
+    }
 }
 
 /// The values of a request, and which of them were asked for.

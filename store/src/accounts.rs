@@ -121,6 +121,10 @@ mod tests {
         let refused = session.put_accounts(vec![account(" ", "a")]);
         assert!(refused.expect_err("no id").is_usage());
         assert_eq!(known(), ["b2", "c"]);
+        let guest = Session::open(&scene.data(), &options).expect("opened");
+        assert!(guest.is_guest());
+        guest.put_accounts(vec![account("1", "g")]).expect("saved");
+        assert_eq!(known(), ["g"]);
         session.put_accounts(Vec::new()).expect("saved");
         assert!(known().is_empty());
     }

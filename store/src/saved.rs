@@ -310,8 +310,18 @@ mod tests {
             made.first().map(|b| b.created_ms)
         );
 
-        let gone = session.delete_saved_query("a").expect("deleted");
-        assert_eq!(gone.query.text, "4");
+        // Another process has its work done by the one that owns the directory.
+        let guest = Session::open(&scene.data(), &options()).expect("opened");
+        assert!(guest.is_guest());
+        let refused = guest.put_saved_query(query("a", "5"), Overwrite::Refuse);
+        assert_eq!(
+            refused.expect_err("there").to_string(),
+            "there is a saved query \"a\" already"
+        );
+        let put = guest.put_saved_query(query("a", "5"), Overwrite::Replace);
+        assert_eq!(put.expect("saved").query.text, "5");
+        let gone = guest.delete_saved_query("a").expect("deleted");
+        assert_eq!(gone.query.text, "5");
         let missing = session.delete_saved_query("a").expect_err("gone");
         assert!(missing.is_usage(), "{missing}");
         assert_eq!(texts(), [pair("b", "4")]);

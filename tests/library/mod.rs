@@ -348,3 +348,45 @@ fn the_library_is_whole() {
         }
     }
 }
+
+/// `docs/saved-queries.md` lists the library, and shows a file that can be imported.
+#[test]
+fn the_docs_tell_of_the_library_as_it_is() {
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/saved-queries.md");
+    let docs = std::fs::read_to_string(docs).expect("the docs");
+    let (_, library) = docs.split_once("\n## The library\n").expect("a section");
+    let mut expected = String::new();
+    for (theme, queries) in saved::themes() {
+        expected.push_str(&format!("### {theme}\n\n"));
+        expected
+            .push_str("| name | finds | language | parameters | ATT&CK |\n|---|---|---|---|---|\n");
+        for query in queries {
+            let language = match query.language {
+                SavedLanguage::Sql => "SQL",
+                SavedLanguage::Insights => "Insights QL",
+                SavedLanguage::Search => "search",
+            };
+            let parameters = query.parameters.iter().map(|p| format!("`{}`", p.name));
+            let parameters = parameters.collect::<Vec<_>>().join(", ");
+            let technique = query.technique.as_deref().unwrap_or("");
+            expected.push_str(&format!(
+                "| `{}` | {} | {language} | {parameters} | {technique} |\n",
+                query.name, query.title
+            ));
+        }
+        expected.push('\n');
+    }
+    let (_, tables) = library.split_at(library.find("### ").expect("tables"));
+    assert_eq!(tables.trim_end(), expected.trim_end());
+
+    let (_, example) = docs.split_once("```toml\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("it ends");
+    let home = Home::new();
+    drop(home.session(1));
+    let asker = Asker::new(home.snapshot());
+    for query in saved::read(example).expect("it reads") {
+        let checked = saved::check(&asker.engine, &query, NOW_MS);
+        let checked = asker.runtime.block_on(checked);
+        checked.unwrap_or_else(|error| panic!("{}", error.render(&query.text)));
+    }
+}

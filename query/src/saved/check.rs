@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono_tz::Tz;
 use tarn_store::saved::{ParameterType, SavedLanguage, SavedParameter, SavedQuery};
@@ -17,6 +18,9 @@ use crate::parameters::ParameterValue;
 use crate::request::QueryRequest;
 use crate::source::{EventSource, PlannedScan};
 use crate::time::parse_time_bound;
+
+/// A query that takes longer to plan is none to be asked again and again.
+const PLANNING_MAX: Duration = Duration::from_secs(10);
 
 /// Looks a query through as it is to be saved.
 ///
@@ -41,10 +45,11 @@ pub async fn check(engine: &Engine, query: &SavedQuery, now_ms: i64) -> Result<(
     let request = QueryRequest {
         language: query.language.into(),
         parameters,
+        timeout: Some(PLANNING_MAX),
         ..QueryRequest::new(&query.text, now_ms)
     };
     let unused = engine
-        .check(Arc::new(NoEvents), &request)
+        .unused_parameters(Arc::new(NoEvents), &request)
         .await
         .map_err(undeclared)?;
     match unused.first() {

@@ -232,7 +232,8 @@ mod tests {
 
     #[test]
     fn values_are_given_as_json_has_them() {
-        let body = r#"{"parameters": {"a": "x", "b": true, "c": -0.5, "d": 90, "e": ["x,y", "z"]}}"#;
+        let body =
+            r#"{"parameters": {"a": "x", "b": true, "c": -0.5, "d": 90, "e": ["x,y", "z"]}}"#;
         let run: SavedQueryRun = serde_json::from_str(body).expect("a body");
         let given: Vec<String> = run.parameters.values().map(|v| v.as_given()).collect();
         assert_eq!(given, ["x", "true", "-0.5", "90", r#"["x,y","z"]"#]);

@@ -21,7 +21,9 @@ pub fn run(context: &Context, args: &SavedCreateArgs) -> anyhow::Result<Exit> {
             fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
         }
         (None, None) if context.terminal.stdin_is_terminal => {
-            return Err(exit::usage("the query is missing: give it as a text, with -f FILE or on stdin"));
+            return Err(exit::usage(
+                "the query is missing: give it as a text, with -f FILE or on stdin",
+            ));
         }
         (None, None) => {
             let mut text = String::new();
@@ -94,7 +96,9 @@ fn parameter(text: &str) -> Result<SavedParameter, String> {
     let (name, kind) = match declared.split_once(':') {
         None => (declared, ParameterType::Text),
         Some((name, wanted)) => {
-            let kind = ParameterType::ALL.into_iter().find(|kind| kind.as_str() == wanted);
+            let kind = ParameterType::ALL
+                .into_iter()
+                .find(|kind| kind.as_str() == wanted);
             let known = ParameterType::ALL.map(ParameterType::as_str).join(", ");
             let kind = kind.ok_or_else(|| {
                 format!("--param {text}: there is no type {wanted:?}; there are: {known}")
@@ -125,8 +129,14 @@ mod tests {
         };
         assert_eq!(read("user"), of("user", ParameterType::Text, None));
         assert_eq!(read("user="), of("user", ParameterType::Text, Some("")));
-        assert_eq!(read("days:number=90"), of("days", ParameterType::Number, Some("90")));
-        assert_eq!(read("at:time=a:b=c"), of("at", ParameterType::Time, Some("a:b=c")));
+        assert_eq!(
+            read("days:number=90"),
+            of("days", ParameterType::Number, Some("90"))
+        );
+        assert_eq!(
+            read("at:time=a:b=c"),
+            of("at", ParameterType::Time, Some("a:b=c"))
+        );
         let told = read("a:date").expect_err("no such type");
         assert!(told.contains("there are: text, number,"), "{told}");
     }

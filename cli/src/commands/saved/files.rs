@@ -105,7 +105,10 @@ fn files_of(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     }
     files.sort();
     match files.is_empty() {
-        true => Err(exit::usage(format!("{} holds no .toml files", path.display()))),
+        true => Err(exit::usage(format!(
+            "{} holds no .toml files",
+            path.display()
+        ))),
         false => Ok(files),
     }
 }

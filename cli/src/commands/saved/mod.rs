@@ -88,7 +88,8 @@ fn check(context: &Context, queries: &[(String, SavedQuery)]) -> anyhow::Result<
 fn list(context: &Context, args: &SavedListArgs) -> anyhow::Result<Exit> {
     let all = saved::all(stored(context)?);
     let queries = all.iter().map(wire::SavedQuery::of);
-    let queries: Vec<wire::SavedQuery> = queries.filter(|query| is_asked_for(args, query)).collect();
+    let queries: Vec<wire::SavedQuery> =
+        queries.filter(|query| is_asked_for(args, query)).collect();
     let mut listing = Listing::new(&["name", "language", "tags", "title", "builtIn"]);
     for query in queries {
         listing.push(vec![
@@ -109,7 +110,8 @@ fn list(context: &Context, args: &SavedListArgs) -> anyhow::Result<Exit> {
 
 fn is_asked_for(args: &SavedListArgs, query: &wire::SavedQuery) -> bool {
     let has_tag = |tag: &String| query.tags.iter().any(|t| t.eq_ignore_ascii_case(tag));
-    let matches = |pattern: &str| is_chosen(pattern, &query.name) || is_chosen(pattern, &query.title);
+    let matches =
+        |pattern: &str| is_chosen(pattern, &query.name) || is_chosen(pattern, &query.title);
     args.tag.iter().all(has_tag) && args.pattern.as_deref().is_none_or(matches)
 }
 
@@ -165,7 +167,10 @@ fn delete(context: &Context, args: &SavedDeleteArgs) -> anyhow::Result<Exit> {
     let deleted = session.delete_saved_query(name);
     deleted.map_err(|error| context.session_error(error))?;
     session.close().context("closing the data directory")?;
-    if saved::library().iter().any(|built_in| built_in.name == *name) {
+    if saved::library()
+        .iter()
+        .any(|built_in| built_in.name == *name)
+    {
         context
             .terminal
             .note(&format!("`{name}` is the built-in query again"));

@@ -13,8 +13,7 @@ pub fn run(context: &Context, args: &SavedRunArgs) -> anyhow::Result<Exit> {
     let zone = context.zone(args.run.tz.as_deref())?;
     let parameters = saved::bind(&query, &args.param, context.now_ms(), zone)
         .map_err(|error| exit::query(&error, ""))?;
-    let (since, until) =
-        saved::time_range(&query, args.run.since.clone(), args.run.until.clone());
+    let (since, until) = saved::time_range(&query, args.run.since.clone(), args.run.until.clone());
     let run = RunArgs {
         since,
         until,

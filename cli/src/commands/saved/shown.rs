@@ -116,7 +116,10 @@ mod tests {
         let mut out = Vec::new();
         write(&mut out, &query, &Terminal::silent()).expect("memory");
         let told = String::from_utf8(out).expect("text");
-        assert!(told.starts_with("logins-after-failures  sql, built in\n"), "{told}");
+        assert!(
+            told.starts_with("logins-after-failures  sql, built in\n"),
+            "{told}"
+        );
         for part in [
             "\na hit means      A password may",
             "\nATT&CK technique T1110\n",
@@ -126,6 +129,9 @@ mod tests {
         ] {
             assert!(told.contains(part), "{part:?} in {told}");
         }
-        assert!(told.lines().all(|line| line.chars().count() <= 130), "{told}");
+        assert!(
+            told.lines().all(|line| line.chars().count() <= 130),
+            "{told}"
+        );
     }
 }
