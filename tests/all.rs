@@ -41,5 +41,8 @@ mod retention;
 #[cfg(target_os = "linux")]
 mod soak;
 
+/// The server as its clients see it.
+mod http;
+
 /// Forty questions over public logs, with DuckDB as the judge.
 mod conformance;

@@ -82,7 +82,7 @@ pub enum Command {
     /// What each import brought, left out and could not take
     #[command(subcommand)]
     Imports(ImportsCommand),
-    /// Answer queries over HTTP, on this machine only
+    /// Take events and answer queries over HTTP, on this machine only
     #[command(after_help = examples::SERVE)]
     Serve(ServeArgs),
     /// Verify counts and checksums of the data directory
@@ -113,6 +113,15 @@ pub struct ServeArgs {
     /// Seconds that a query may take at most
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     pub timeout: u64,
+    /// Seconds that a client may be silent in the middle of a request
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub idle: u64,
+    /// Seconds that requests may go on once the server is to stop
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub grace: u64,
+    /// Write a line of JSON to stderr for each request
+    #[arg(long)]
+    pub access_log: bool,
 }
 
 #[derive(Debug, Args)]

@@ -181,15 +181,15 @@ Nothing is read from or written to your own data directory.";
 pub const SERVE: &str = "\
 EXAMPLES
   tarn serve
-  tarn serve --listen 127.0.0.1:8080
+  tarn serve --listen 127.0.0.1:8080 --access-log
   curl -s localhost:7070/v1/query -H 'Content-Type: application/json' \\
     -d '{\"query\": \"stats count(*) by eventSource\", \"since\": \"7d\"}'
+  curl -s localhost:7070/v1/events -H 'Content-Type: application/x-ndjson' \\
+    --data-binary @events.ndjson
+  curl -s localhost:7070/v1/imports?name=a.json.gz -H 'Content-Type: application/gzip' \\
+    --data-binary @a.json.gz
 
-ROUTES
-  GET  /healthz    the process runs
-  GET  /readyz     the data directory can be read
-  GET  /v1/stores  the event data stores
-  POST /v1/query   rows as ndjson, JSON or CSV, by Accept; errors as problem+json";
+/openapi.json describes every route, docs/http-api.md tells more.";
 
 pub const COMPLETIONS: &str = "\
 EXAMPLES

@@ -1,5 +1,6 @@
 //! The `tarn` command: parses, runs, and turns the outcome into an exit code.
 
+mod access_log;
 mod args;
 mod ask;
 mod commands;
@@ -22,9 +23,14 @@ mod times;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use tarn_server::ACCESS_LOG_TARGET;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
-use crate::args::Cli;
+use crate::access_log::AccessLog;
+use crate::args::{Cli, Command};
 use crate::context::Context;
 use crate::terminal::Terminal;
 
@@ -36,15 +42,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let terminal = Terminal::detect(cli.global.color, cli.global.quiet);
-    log_to_stderr(cli.global.verbose);
+    let is_logged = matches!(&cli.command, Command::Serve(serve) if serve.access_log);
+    log_to_stderr(cli.global.verbose, is_logged);
     let context = Context::new(&cli.global, terminal);
     let result = context.and_then(|context| commands::run(&context, &cli.command));
     exit::decide(result, &terminal).into()
 }
 
 /// `-v` shows what the libraries note, `-vv` what they trace; `TARN_LOG` takes
-/// a filter (`tarn_store=debug`) instead.
-fn log_to_stderr(verbose: u8) {
+/// a filter (`tarn_store=debug`) instead. Requests are logged beside it.
+fn log_to_stderr(verbose: u8, requests: bool) {
     let level = match verbose {
         0 => "warn",
         1 => "info",
@@ -52,14 +59,20 @@ fn log_to_stderr(verbose: u8) {
     };
     let ours = || {
         EnvFilter::new(format!(
-            "warn,tarn_store={level},tarn_query={level},tarn={level}"
+            "warn,tarn_store={level},tarn_query={level},tarn_server={level},tarn={level}"
         ))
     };
     let filter = EnvFilter::try_from_env("TARN_LOG").unwrap_or_else(|_| ours());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let said = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_target(false)
+        .with_filter(filter)
+        // They have a form of their own, and are told where they are asked for.
+        .with_filter(filter_fn(|event| event.target() != ACCESS_LOG_TARGET));
+    let requests = requests.then(|| AccessLog.with_filter(AccessLog::filter()));
+    tracing_subscriber::registry()
+        .with(said)
+        .with(requests)
         .init();
 }

@@ -1,10 +1,11 @@
-//! A bound on time as typed at a command line or in a request, in the user's zone.
+//! A bound on time as typed at a command line or in a request, in the user's zone; and
+//! times as they are told.
 //!
 //! The forms are those of the languages' own time modifiers ([`TimePoint`]), so that
 //! `--since -24h@h` and `earliest=-24h@h` are the same moment. What this adds is the zone:
 //! days, months and times without a zone are the user's, hours are hours everywhere.
 
-use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
+use chrono::{DateTime, NaiveDateTime, Offset, SecondsFormat, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use crate::search::{TimePoint, TimeStep, TimeUnit, parse_time};
@@ -39,6 +40,15 @@ pub fn parse_time_bound(text: &str, now_ms: i64, zone: Tz) -> Result<i64, TimeEr
         },
         TimePoint::Absolute(_) => not_a_time(),
     })
+}
+
+/// ISO 8601 in UTC with milliseconds, from milliseconds since 1970.
+pub fn iso(time_ms: i64) -> String {
+    match DateTime::from_timestamp_millis(time_ms) {
+        Some(time) => time.to_rfc3339_opts(SecondsFormat::Millis, true),
+        // Beyond the calendar's years: the number is all there is to tell.
+        None => time_ms.to_string(),
+    }
 }
 
 /// The moment that is meant; None where there is none.

@@ -1,33 +1,43 @@
-//! HTTP over the query crate: questions of programs to the events of one
-//! directory.
+//! HTTP over the store and query crates: events in, questions of programs answered,
+//! for one directory.
 //!
 //! It listens on the loopback interface only: there are no keys yet, so
 //! whoever reaches the port may read everything. [`access`] keeps web pages of
 //! a browser on the same machine from being that reader.
 
 mod access;
+mod access_log;
+mod body;
+mod connections;
+mod description;
 mod error;
+mod guard;
+mod limits;
+mod metrics;
+mod multipart;
+mod params;
 mod routes;
+mod spool;
 mod state;
-mod wire;
+mod upkeep;
+pub mod wire;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::get;
-use axum::serve::ListenerExt;
-use axum::{Json, Router};
+use tarn_store::Cancel;
+use tarn_store::owner::SessionError;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use state::{ServerState, Settings};
-
-/// A query's text is short; anything longer is a mistake or an attack.
-const BODY_BYTES_MAX: usize = 1 << 20;
+pub use access_log::TARGET as ACCESS_LOG_TARGET;
+pub use limits::Limits;
+pub use state::{ServerState, Settings, StartError};
+use upkeep::Upkeep;
 
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -43,31 +53,48 @@ pub enum ServeError {
         address: SocketAddr,
         source: io::Error,
     },
-    #[error("serving: {0}")]
-    Serve(io::Error),
+    #[error("starting a thread: {0}")]
+    Thread(io::Error),
+    #[error("closing the data directory: {0}")]
+    Close(SessionError),
 }
 
-/// Every route. What describes them is made of the same list.
-pub fn router(state: ServerState) -> Router {
-    let (router, description) = OpenApiRouter::new()
+/// Every route, in the order of their resources.
+fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::with_openapi(description::base())
+        .routes(routes!(routes::push::push))
         .routes(routes!(routes::health::alive))
         .routes(routes!(routes::health::ready))
-        .routes(routes!(routes::stores::list))
+        .routes(routes!(routes::metrics::metrics))
+        .routes(routes!(routes::openapi::describe))
         .routes(routes!(routes::query::run))
-        .split_for_parts();
-    let description = Arc::new(description);
+        .routes(routes!(routes::stores::list, routes::store_change::create))
+        .routes(routes!(
+            routes::store_change::update,
+            routes::store_change::delete
+        ))
+        .routes(routes!(routes::store_change::restore))
+        .routes(routes!(routes::upload::import))
+}
+
+/// Every route, with what stands before them.
+pub fn router(state: ServerState) -> Router {
+    let (router, _) = routes().split_for_parts();
     router
-        .route(
-            "/openapi.json",
-            get(move || async move { Json(description.as_ref().clone()) }),
-        )
         .fallback(routes::health::nowhere)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        // Of what is held in memory; events and files have limits of their own.
+        .layer(DefaultBodyLimit::max(state.settings().limits.json_bytes))
         .layer(middleware::from_fn(access::check))
+        .layer(middleware::from_fn(guard::stand))
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            access_log::log,
+        ))
         .with_state(state)
 }
 
-/// Serves until `stop` is ready, then finishes the requests that run.
+/// Serves until `stop` is ready. Requests that run then have the grace of the limits to
+/// end; pushed events become splits, and the directory is free.
 ///
 /// `on_listening` is told the address, which has a port of the system's choice
 /// where 0 was asked for.
@@ -84,17 +111,17 @@ pub async fn serve(
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .map_err(listen)?;
+    let upkeep = Upkeep::start(&state).map_err(ServeError::Thread)?;
     on_listening(listener.local_addr().map_err(listen)?);
-    // Rows go out as they come: waiting for a full packet costs a client 40 ms.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "a connection waits for full packets");
-        }
+    connections::serve(listener, router(state.clone()), &state, stop).await;
+    // Nobody is asked any more: what other processes have handed over is cut short.
+    let hurry = Cancel::default();
+    hurry.cancel();
+    let closed = state::blocking(move || {
+        upkeep.stop();
+        state.session().close_by(&hurry)
     });
-    axum::serve(listener, router(state))
-        .with_graceful_shutdown(stop)
-        .await
-        .map_err(ServeError::Serve)
+    closed.await.map_err(ServeError::Close)
 }
 
 #[cfg(test)]
@@ -104,20 +131,27 @@ mod tests {
     use axum::body::{Body, to_bytes};
     use axum::http::{Request, StatusCode};
     use tarn_query::{EngineOptions, Tz};
-    use tarn_store::{Reader, WriteOptions, Writer};
+    use tarn_store::WriteOptions;
+    use tarn_store::owner::Session;
     use tower::ServiceExt;
 
     use super::*;
 
-    /// A server over a directory that holds nothing.
-    fn state(directory: &std::path::Path) -> ServerState {
-        let options = WriteOptions {
+    fn write_options() -> WriteOptions {
+        WriteOptions {
             threads: 1,
             memory_bytes: 64 << 20,
-            clock: || 0,
+            clock: || 1_780_272_000_000,
             on_step: None,
-        };
-        drop(Writer::open(directory, options).expect("a new directory"));
+        }
+    }
+
+    /// A server over a directory that holds nothing.
+    fn state(directory: &std::path::Path) -> ServerState {
+        state_within(directory, Limits::default())
+    }
+
+    fn state_within(directory: &std::path::Path, limits: Limits) -> ServerState {
         let settings = Settings {
             engine: EngineOptions {
                 memory_bytes: 64 << 20,
@@ -127,10 +161,10 @@ mod tests {
             store: "default".to_owned(),
             zone: Tz::UTC,
             timeout_max: Duration::from_secs(10),
-            clock: || 0,
+            limits,
+            clock: || 1_780_272_000_000,
         };
-        let reader = Reader::open(directory).expect("a data directory");
-        ServerState::new(reader, settings).expect("an engine")
+        ServerState::open(directory, &write_options(), settings).expect("a server")
     }
 
     async fn ask(state: &ServerState, request: Request<Body>) -> (StatusCode, String) {
@@ -181,6 +215,107 @@ mod tests {
             .body(Body::empty())
             .expect("a request");
         assert_eq!(ask(&state, ready).await.0, StatusCode::OK);
+    }
+
+    /// What is described is routed, and nothing else is.
+    #[tokio::test]
+    async fn the_description_is_of_the_routes() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let state = state(dir.path());
+        let description: serde_json::Value =
+            serde_json::from_str(&description::described().json).expect("JSON");
+        for (template, item) in description["paths"].as_object().expect("paths") {
+            let methods: Vec<String> = item
+                .as_object()
+                .expect("operations")
+                .keys()
+                .cloned()
+                .collect();
+            // Nothing takes it.
+            let asked = Request::builder()
+                .method("TRACE")
+                .uri(template.replace(['{', '}'], ""))
+                .header("host", "localhost")
+                .body(Body::empty())
+                .expect("a request");
+            let response = router(state.clone())
+                .oneshot(asked)
+                .await
+                .expect("answered");
+            assert_eq!(
+                response.status(),
+                StatusCode::METHOD_NOT_ALLOWED,
+                "{template}"
+            );
+            let allowed = response.headers()["allow"].to_str().expect("text");
+            let mut allowed: Vec<String> = allowed.split(',').map(str::to_lowercase).collect();
+            allowed.retain(|method| method != "head");
+            allowed.sort();
+            let mut methods = methods;
+            methods.sort();
+            assert_eq!(allowed, methods, "{template}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_comes_too_late_may_come_again() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let limits = Limits {
+            pushes: 1,
+            pushes_waiting: 0,
+            ..Limits::default()
+        };
+        let state = state_within(dir.path(), limits);
+        let push = |body: Body| {
+            Request::post("/v1/events")
+                .header("host", "localhost")
+                .header("content-type", "application/json")
+                .body(body)
+                .expect("a request")
+        };
+        let never = futures::stream::pending::<Result<axum::body::Bytes, io::Error>>();
+        let slow = router(state.clone()).oneshot(push(Body::from_stream(never)));
+        tokio::pin!(slow);
+        assert!(futures::poll!(&mut slow).is_pending());
+        let refused = router(state.clone()).oneshot(push(Body::from("{}")));
+        let refused = refused.await.expect("answered");
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(refused.headers()["retry-after"], "1");
+    }
+
+    #[tokio::test]
+    async fn connections_wait_for_a_place() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        let dir = tempfile::tempdir().expect("a folder");
+        let limits = Limits {
+            connections: 1,
+            grace: Duration::from_millis(100),
+            ..Limits::default()
+        };
+        let state = state_within(dir.path(), limits);
+        let (told, address) = tokio::sync::oneshot::channel();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let on_listening = |address| told.send(address).expect("it waits for it");
+        let loopback = "127.0.0.1:0".parse().expect("an address");
+        let stopped = async move { stopped.await.unwrap_or(()) };
+        let serving = tokio::spawn(serve(loopback, state, on_listening, stopped));
+        let address = address.await.expect("it listens");
+        let connect = || tokio::net::TcpStream::connect(address);
+        let first = connect().await.expect("accepted");
+        let mut second = connect().await.expect("queued");
+        let asked = second.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        asked.await.expect("sent");
+        let mut answer = [0; 12];
+        let read = second.read_exact(&mut answer);
+        let waited = tokio::time::timeout(Duration::from_millis(300), read).await;
+        assert!(waited.is_err(), "there is one place");
+        drop(first);
+        second.read_exact(&mut answer).await.expect("its turn");
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        stop.send(()).expect("it serves");
+        serving.await.expect("it ends").expect("well");
+        assert!(Session::open(dir.path(), &write_options()).is_ok_and(|s| !s.is_guest()));
     }
 
     #[tokio::test]

@@ -150,6 +150,14 @@ pub struct ImportEntry {
     pub files: FileSums,
     pub records: RecordSums,
     pub bytes: u64,
+    /// It is of all that was pushed into the store while one process owned the
+    /// directory, and of no files.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_push: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

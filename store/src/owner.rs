@@ -11,18 +11,25 @@
 
 mod listener;
 mod talk;
+mod upkeep;
 mod work;
 
-use std::io;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 use crate::data_store::EventDataStore;
 use crate::directory::{Directory, OpenError};
+use crate::import::decode::DecodeError;
+use crate::import::push::{self, PushError, PushRequest, Pushed};
 use crate::import::{ImportError, ImportProgress, ImportRequest, ImportSummary, tail};
 use crate::index::rebuild::{RebuildError, RebuildProgress, Rebuilt};
 use crate::kv::db::KvError;
@@ -30,6 +37,7 @@ use crate::manage::{NewStore, StoreError, StoreUpdate};
 use crate::recovery::Recovered;
 use crate::retention;
 use crate::scan::Cancel;
+pub use crate::writer::{Done, yield_to_queries};
 use crate::writer::{WriteOptions, Writer};
 use listener::Listener;
 use talk::{Progress, Reply, Request, ask, unexpected};
@@ -52,10 +60,14 @@ pub enum SessionError {
     #[error(transparent)]
     Rebuild(#[from] RebuildError),
     #[error(transparent)]
+    Push(#[from] PushError),
+    #[error(transparent)]
     Kv(#[from] KvError),
+    #[error("keeping what was sent in {}: {source}", path.display())]
+    Spool { path: PathBuf, source: io::Error },
     /// The process that owns the directory refused the request.
     #[error("{message}")]
-    Refused { message: String },
+    Refused { refusal: Refusal, message: String },
     /// The process that owns the directory could not do it.
     #[error("{message}")]
     Remote { message: String },
@@ -63,18 +75,50 @@ pub enum SessionError {
     Talk { path: PathBuf, source: io::Error },
 }
 
+/// What is wrong with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// What it is about is not there.
+    NotFound,
+    /// It does not go together with what is there.
+    Conflict,
+    Invalid,
+    TooLarge,
+}
+
 impl SessionError {
+    /// Whether the request itself was wrong, and how.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Refused { refusal, .. } => Some(*refusal),
+            Self::Import(error) | Self::Push(PushError::Import(error)) => match error {
+                ImportError::NoSuchStore { .. } => Some(Refusal::NotFound),
+                ImportError::StoreNotEnabled { .. } => Some(Refusal::Conflict),
+                ImportError::Discover(_) => Some(Refusal::Invalid),
+                _ => None,
+            },
+            Self::Push(PushError::Decode(DecodeError::Expands { .. })) => Some(Refusal::TooLarge),
+            Self::Push(PushError::Decode(DecodeError::Read { .. })) => None,
+            Self::Push(_) => Some(Refusal::Invalid),
+            Self::Store(error) => match error {
+                StoreError::NotFound { .. } => Some(Refusal::NotFound),
+                StoreError::AlreadyExists { .. }
+                | StoreError::Protected { .. }
+                | StoreError::PendingDeletion { .. }
+                | StoreError::Purging { .. }
+                | StoreError::NotDeleted { .. } => Some(Refusal::Conflict),
+                StoreError::BadName { .. }
+                | StoreError::BadRetention { .. }
+                | StoreError::Selectors(_) => Some(Refusal::Invalid),
+                StoreError::Kv(_) => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Whether the request itself was wrong.
     pub fn is_usage(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused { .. }
-                | Self::Import(
-                    ImportError::NoSuchStore { .. }
-                        | ImportError::StoreNotEnabled { .. }
-                        | ImportError::Discover(_)
-                )
-        ) || matches!(self, Self::Store(e) if !matches!(e, StoreError::Kv(_)))
+        self.refusal().is_some()
     }
 }
 
@@ -82,6 +126,7 @@ impl SessionError {
 pub struct Session {
     directory: Directory,
     options: WriteOptions,
+    is_serving: bool,
     /// Shared with the listener, which may have to empty it.
     owner: Arc<Slot>,
 }
@@ -97,14 +142,32 @@ struct Owner {
 impl Session {
     /// Takes the directory, or finds the process that has it.
     pub fn open(root: &Path, options: &WriteOptions) -> Result<Self, OpenError> {
+        Self::open_as(root, options, false)
+    }
+
+    /// The same for a process that answers queries as long as it has the directory:
+    /// what it writes lets them go first, and it keeps house by
+    /// [`Self::seal_due`], [`Self::merge_due`] and [`Self::expire`].
+    pub fn open_serving(root: &Path, options: &WriteOptions) -> Result<Self, OpenError> {
+        Self::open_as(root, options, true)
+    }
+
+    fn open_as(root: &Path, options: &WriteOptions, is_serving: bool) -> Result<Self, OpenError> {
         let directory = Directory::at(root);
         let session = Self {
             directory,
             options: options.clone(),
+            is_serving,
             owner: Arc::default(),
         };
         *session.owner.lock() = session.take_or_find()?;
         Ok(session)
+    }
+
+    /// Where files lie that are on their way, by a path that any process can open.
+    pub fn tmp_folder(&self) -> PathBuf {
+        let folder = self.directory.tmp();
+        folder.canonicalize().unwrap_or(folder)
     }
 
     /// Whether another process does the work.
@@ -126,7 +189,8 @@ impl Session {
     fn take_or_find(&self) -> Result<Option<Owner>, OpenError> {
         let mut retries = 0;
         loop {
-            match Writer::open(self.directory.root(), self.options.clone()) {
+            let options = self.options.clone();
+            match Writer::open_as(self.directory.root(), options, self.is_serving) {
                 Ok(writer) => {
                     let writer = Arc::new(writer);
                     retention::expire(&writer.core, (writer.core.options.clock)())?;
@@ -196,6 +260,21 @@ impl Session {
         }
     }
 
+    /// Takes events that were sent: durable, and visible to every process, when it
+    /// returns. What waits at the same time is written together.
+    pub fn push(&self, request: &PushRequest, body: &[u8]) -> Result<Pushed, SessionError> {
+        if let Some(writer) = self.writer().filter(|w| !w.has_failed()) {
+            return work::push(&writer.core, request, &mut &*body);
+        }
+        let spooled = Spooled::of(&self.directory, body)?;
+        let handed = Request::Push(request.clone(), spooled.0.clone());
+        match self.hand_over(&handed, &mut |_| {}, &Cancel::default())? {
+            Side::Owner(writer) => work::push(&writer.core, request, &mut &*body),
+            Side::Guest(Reply::Pushed(pushed)) => Ok(pushed),
+            Side::Guest(other) => Err(unexpected(&self.directory, &other)),
+        }
+    }
+
     pub fn create_store(&self, new: NewStore) -> Result<EventDataStore, SessionError> {
         self.store(Request::CreateStore(new))
     }
@@ -255,17 +334,50 @@ impl Session {
 
     /// Ends the session: work of other processes is finished, pushed events
     /// become splits, and the directory is free.
-    pub fn close(self) -> Result<(), SessionError> {
+    pub fn close(&self) -> Result<(), SessionError> {
+        self.close_by(&Cancel::default())
+    }
+
+    /// The same; work of other processes is cancelled with `hurry`, and they are told
+    /// how far it came.
+    pub fn close_by(&self, hurry: &Cancel) -> Result<(), SessionError> {
         let Some(mut owner) = self.owner.lock().take() else {
             return Ok(());
         };
-        owner.listener.close();
+        owner.listener.close_by(hurry);
         let core = &owner.writer.core;
         let stores = core.tail.lock().stores();
         for store in stores {
             tail::seal(core, store)?;
         }
+        push::end(core)?;
         Ok(())
+    }
+}
+
+/// What was sent, as a file that the owner can read; removed with this.
+struct Spooled(PathBuf);
+
+impl Spooled {
+    fn of(directory: &Directory, body: &[u8]) -> Result<Self, SessionError> {
+        static SPOOLED: AtomicU64 = AtomicU64::new(0);
+        let n = SPOOLED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("push-{}-{n}", std::process::id());
+        let folder = directory.tmp();
+        let path = folder.canonicalize().unwrap_or(folder).join(name);
+        let spooled = Self(path.clone());
+        let mut options = fs::File::options();
+        let file = options.write(true).create_new(true).mode(0o600).open(&path);
+        file.and_then(|mut file| file.write_all(body))
+            .map_err(|source| SessionError::Spool { path, source })?;
+        Ok(spooled)
+    }
+}
+
+impl Drop for Spooled {
+    fn drop(&mut self) {
+        // What stays behind is removed with everything in `tmp` at the next open.
+        let _ = fs::remove_file(&self.0);
     }
 }
 

@@ -273,6 +273,11 @@ impl Snapshot {
         self.tails.get(&store).cloned().unwrap_or_default()
     }
 
+    /// How many pushed events there are, of all stores.
+    pub fn tail_count(&self) -> usize {
+        self.tails.values().map(|tail| tail.len()).sum()
+    }
+
     pub(crate) fn vocabularies(&self) -> &Vocabularies {
         self.cache.vocabularies()
     }
@@ -336,22 +341,20 @@ fn tail_key(key: &[u8]) -> Option<(StoreId, u64)> {
     ))
 }
 
-/// Whether no seal has taken pushed events away since they were read.
+/// Whether no seal has taken pushed events away since they were read. It takes those
+/// of a store that came first, so the first is gone if any is.
 fn still_there(db: &Db, tails: &HashMap<StoreId, Vec<PushedEvent>>) -> Result<bool, KvError> {
-    let keys: Vec<Vec<u8>> = tails
-        .iter()
-        .flat_map(|(store, tail)| {
-            tail.iter().map(|pushed| {
-                let mut key = store.0.to_be_bytes().to_vec();
-                key.extend_from_slice(&pushed.sequence.to_be_bytes());
-                key
-            })
-        })
-        .collect();
-    Ok(db
-        .get_many(Column::Tail, &keys)?
-        .iter()
-        .all(Option::is_some))
+    for (store, tail) in tails {
+        let Some(first) = tail.first() else {
+            continue;
+        };
+        let mut key = store.0.to_be_bytes().to_vec();
+        key.extend_from_slice(&first.sequence.to_be_bytes());
+        if db.get(Column::Tail, &key)?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn read_batch_numbers(db: &Db) -> Result<Vec<u64>, KvError> {

@@ -4,20 +4,51 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use parking_lot::Mutex;
 
+use crate::catalog::RecordSums;
 use crate::catalogue::Catalogue;
 use crate::closed::{self, WhenClosed};
 use crate::data_store::EventDataStore;
 use crate::directory::{Directory, OpenError};
+use crate::import::push::{Pushes, Queue};
 use crate::import::tail::Tail;
-use crate::index::cache::SplitCache;
+use crate::index::cache::{SplitCache, SplitSlot};
 use crate::kv::columns::Column;
 use crate::kv::db::{Changes, Db, KvError};
 use crate::numbers::Numbers;
 use crate::recovery::{self, Recovered};
 use crate::scan::StoreId;
 use crate::snapshot::Snapshot;
+
+/// What threads that import and merge add to their niceness while queries are
+/// answered: they get a third of the processor that one of those has. With less they
+/// would keep pushes waiting, who come to the same locks.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 5;
+
+/// Lets threads that answer queries go before this one.
+pub fn yield_to_queries() {
+    // Elsewhere it would be the whole process. Without it queries are slower, no more.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(NICE);
+}
+
+/// What was done since the directory was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Pushed events became a split.
+    pub seals: u64,
+    /// Splits became one.
+    pub merges: u64,
+    /// Records of imports, and of pushes.
+    pub imported: RecordSums,
+    pub pushed: RecordSums,
+    /// Bytes of the records that were stored.
+    pub imported_bytes: u64,
+    pub pushed_bytes: u64,
+}
 
 /// Told the name of a step that is done.
 pub type StepHook = Arc<dyn Fn(&str) + Send + Sync>;
@@ -82,10 +113,22 @@ pub struct Core {
     /// Held while a batch is compared with the last ones and published, and
     /// while splits are swapped.
     pub publishing: Mutex<()>,
-    /// Held while events are pushed or sealed. Taken before `publishing`.
+    /// Held while events are pushed. Taken before `sealing`.
     pub pushing: Mutex<()>,
+    /// Held while a tail is sealed. Taken before `publishing`.
+    pub sealing: Mutex<()>,
+    /// Held while splits are merged. Taken before `publishing`.
+    pub merging: Mutex<()>,
     pub tail: Mutex<Tail>,
+    /// What was pushed since the directory was opened.
+    pub pushes: Mutex<Pushes>,
+    pub queue: Queue,
     pub cache: Arc<SplitCache>,
+    /// Splits that pushes are compared with.
+    pub kept_open: Mutex<HashMap<u64, Arc<SplitSlot>>>,
+    pub done: Mutex<Done>,
+    /// Queries are answered beside the writing, and go first.
+    pub is_serving: bool,
     pub options: WriteOptions,
 }
 
@@ -101,6 +144,13 @@ impl Core {
     /// Tells a test that a step is done.
     pub fn step(&self, name: &str) {
         self.options.step(name);
+    }
+
+    /// Lets queries go before this thread, where there are any beside the writing.
+    pub fn yield_to_queries(&self) {
+        if self.is_serving {
+            yield_to_queries();
+        }
     }
 
     pub fn store(&self, id: StoreId) -> Option<EventDataStore> {
@@ -134,6 +184,15 @@ impl Writer {
     ///
     /// **Errors**: [`OpenError::Owned`] while another process writes.
     pub fn open(root: &Path, options: WriteOptions) -> Result<Self, OpenError> {
+        Self::open_as(root, options, false)
+    }
+
+    /// The same; `is_serving` says whether queries are answered beside the writing.
+    pub(crate) fn open_as(
+        root: &Path,
+        options: WriteOptions,
+        is_serving: bool,
+    ) -> Result<Self, OpenError> {
         let directory = Directory::at(root);
         let lock = directory.take()?;
         directory.check_not_salvaging()?;
@@ -151,8 +210,15 @@ impl Writer {
             catalogue: Mutex::new(Catalogue::load(&db)?),
             publishing: Mutex::new(()),
             pushing: Mutex::new(()),
-            tail: Mutex::new(Tail::load(&db)?),
+            sealing: Mutex::new(()),
+            merging: Mutex::new(()),
+            tail: Mutex::new(Tail::load(&db, (options.clock)())?),
+            pushes: Mutex::default(),
+            queue: Queue::default(),
             cache: Arc::new(SplitCache::default()),
+            kept_open: Mutex::default(),
+            done: Mutex::default(),
+            is_serving,
             directory,
             db: Arc::new(db),
             options,

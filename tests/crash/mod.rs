@@ -7,6 +7,7 @@
 //! [`crate::support::platter`].
 
 mod events;
+mod pushes;
 mod stores;
 
 use std::collections::BTreeSet;
@@ -25,6 +26,7 @@ use crate::support::platter::Platter;
 use crate::support::random::Random;
 use crate::support::victim::{Orders, Role};
 pub use events::Events;
+pub use pushes::Pushes;
 pub use stores::Stores;
 
 /// What a victim does in a folder of its own, and how what it leaves is judged.
@@ -83,7 +85,7 @@ impl Done {
 }
 
 /// Every step that the store tells of, so that none is left out unnoticed.
-const STEPS: [&str; 20] = [
+const STEPS: [&str; 22] = [
     "batches dropped",
     "events dropped",
     "events ingested",
@@ -97,6 +99,8 @@ const STEPS: [&str; 20] = [
     "opening",
     "published",
     "pushed",
+    "pushes begun",
+    "pushes ended",
     "reindexed",
     "sealed",
     "split written",
@@ -167,20 +171,27 @@ fn kill_at_each<S: Story>(seed: u64, names: &[String]) -> u64 {
 
 #[test]
 fn killed_at_every_step() {
-    let names = [steps_of::<Events>(11), steps_of::<Stores>(11)];
+    let names = [
+        steps_of::<Events>(11),
+        steps_of::<Stores>(11),
+        steps_of::<Pushes>(11),
+    ];
     let distinct: BTreeSet<&str> = names.iter().flatten().map(String::as_str).collect();
     assert_eq!(
         distinct,
         BTreeSet::from(STEPS),
         "the stories go through every step"
     );
-    let [events, stores] = names;
+    let [events, stores, pushes] = names;
     assert!(events.len() >= 25, "{} moments", events.len());
     assert!(stores.len() >= 25, "{} moments", stores.len());
+    assert!(pushes.len() >= 20, "{} moments", pushes.len());
     let undone = kill_at_each::<Events>(11, &events);
     assert!(undone >= 10, "{undone} batches were on their way at a kill");
     kill_at_each::<Stores>(11, &stores);
-    println!("{} kills", events.len() + stores.len());
+    kill_at_each::<Pushes>(11, &pushes);
+    let kills = events.len() + stores.len() + pushes.len();
+    println!("{kills} kills");
 }
 
 /// How long a story takes when nobody kills it.
@@ -229,12 +240,14 @@ fn given(name: &str, otherwise: u64) -> u64 {
 fn killed_at_any_time() {
     let kills = given("TARN_TESTS_KILLS", 4);
     let seed = given("TARN_TESTS_SEED", 100);
-    let killed = kill_at_random::<Events>(kills, seed) + kill_at_random::<Stores>(kills, seed);
+    let killed = kill_at_random::<Events>(kills, seed)
+        + kill_at_random::<Stores>(kills, seed)
+        + kill_at_random::<Pushes>(kills, seed);
     println!("{killed} kills");
     assert!(
         killed > kills,
         "{killed} of {} were alive to be killed",
-        kills * 2
+        kills * 3
     );
 }
 
@@ -284,7 +297,7 @@ fn lose_power_at_each<S: Story>(seed: u64) {
     drop(platter);
 
     let moments = moments.lock().expect("nobody panics").clone();
-    assert!(moments.len() >= 25, "{} moments", moments.len());
+    assert!(moments.len() >= 20, "{} moments", moments.len());
     for (step, image, said) in moments {
         let data = story.path().join("data");
         fs::remove_dir_all(&data).expect("left by the last one");
@@ -308,4 +321,11 @@ fn power_lost_at_every_step() {
 #[test]
 fn power_lost_while_stores_go() {
     lose_power_at_each::<Stores>(15);
+}
+
+/// The same while events are pushed.
+#[cfg(target_os = "linux")]
+#[test]
+fn power_lost_while_events_are_pushed() {
+    lose_power_at_each::<Pushes>(15);
 }

@@ -7,6 +7,7 @@ mod as_delivered;
 mod bounded;
 mod followed;
 mod once;
+mod pushes;
 mod scoped;
 mod sums;
 mod whole;

@@ -13,7 +13,7 @@ use tarn_store::owner::Session;
 use tarn_store::{Cancel, WriteOptions};
 
 use super::home;
-use crate::crash::{self, Events, Stores, Story};
+use crate::crash::{self, Events, Pushes, Stores, Story};
 
 /// The variable that holds a child's orders, as JSON.
 const ORDERS: &str = "TARN_TESTS_ORDERS";
@@ -23,17 +23,19 @@ const ORDERS: &str = "TARN_TESTS_ORDERS";
 pub enum Role {
     /// Stories of [`crash`], killed at a step where one is set.
     Events,
+    Pushes,
     Stores,
     /// Imports all logs of its home, and writes `summary.json`.
     Import,
 }
 
 impl Role {
-    const ALL: [Self; 3] = [Self::Events, Self::Stores, Self::Import];
+    const ALL: [Self; 4] = [Self::Events, Self::Pushes, Self::Stores, Self::Import];
 
     fn name(self) -> &'static str {
         match self {
             Self::Events => "events",
+            Self::Pushes => "pushes",
             Self::Stores => "stores",
             Self::Import => "import",
         }
@@ -181,6 +183,7 @@ fn play() {
     };
     match orders.role {
         Role::Events => play_story::<Events>(&orders, options),
+        Role::Pushes => play_story::<Pushes>(&orders, options),
         Role::Stores => play_story::<Stores>(&orders, options),
         Role::Import => import(&orders.home, &options),
     }

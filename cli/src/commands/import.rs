@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use serde_json::{Value, json};
+use tarn_server::wire;
 use tarn_store::catalog::ImportStatus;
 use tarn_store::import::discover::{self, DiscoverOptions};
 use tarn_store::import::{ImportProgress, ImportRequest, ImportSummary};
@@ -125,7 +125,8 @@ pub fn tell(
 ) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     if format == SummaryFormat::Json {
-        writeln!(out, "{}", as_json(summary, time))?;
+        let summary = wire::ImportSummary::of(summary, time.as_secs_f64());
+        writeln!(out, "{}", serde_json::to_string(&summary)?)?;
         return Ok(());
     }
     let (files, records) = (&summary.files, &summary.records);
@@ -143,27 +144,6 @@ pub fn tell(
     drop(out);
     explain(context, summary);
     Ok(())
-}
-
-fn as_json(summary: &ImportSummary, time: Duration) -> Value {
-    let failures = summary.failures.iter();
-    let foreign = summary.foreign.iter();
-    let reasons = summary.reject_reasons.iter();
-    json!({
-        "import": summary.import,
-        "dryRun": summary.import.is_none(),
-        "status": summary::status(summary.status),
-        "files": summary::files_json(&summary.files),
-        "events": summary::records_json(&summary.records),
-        "filesPruned": summary.pruned,
-        "foldersPruned": summary.pruned_folders,
-        "fileBytes": summary.file_bytes,
-        "recordBytes": summary.record_bytes,
-        "seconds": time.as_secs_f64(),
-        "failures": failures.map(|(path, reason)| json!({"path": path, "reason": reason})).collect::<Vec<_>>(),
-        "notEventLogs": foreign.map(|(path, what)| json!({"path": path, "what": what})).collect::<Vec<_>>(),
-        "rejects": reasons.map(|(reason, n)| json!({"reason": reason, "events": n})).collect::<Vec<_>>(),
-    })
 }
 
 /// Says on stderr what the sums leave open, and where to look.

@@ -187,6 +187,12 @@ fn conflicts(context: &Context, args: &ConflictsArgs) -> anyhow::Result<Exit> {
 fn retry(context: &Context, args: &ImportRetryArgs) -> anyhow::Result<Exit> {
     let snapshot = context.snapshot()?;
     let import = find(&snapshot, args.import)?;
+    if import.is_push {
+        return Err(exit::usage(format!(
+            "import {} is of pushed events, which are in no file; push them again: what is stored already is not stored twice",
+            import.id
+        )));
+    }
     let store = store_names(&snapshot).remove(&import.store);
     let store =
         store.ok_or_else(|| exit::usage(format!("the store of import {} is gone", import.id)))?;

@@ -1,5 +1,10 @@
 //! One resource, one file.
 
 pub mod health;
+pub mod metrics;
+pub mod openapi;
+pub mod push;
 pub mod query;
+pub mod store_change;
 pub mod stores;
+pub mod upload;

@@ -1,9 +1,17 @@
 //! The JSON that goes over the wire: one resource, one file.
 
+mod import_summary;
 mod problem;
+mod push;
 mod query;
 mod store;
+mod store_change;
+mod sums;
 
+pub use import_summary::{FileFailure, ImportLine, ImportPosition, ImportSummary, OtherFile};
 pub use problem::{Position, ProblemDetails};
+pub use push::{PushAnswer, RejectedRecord};
 pub use query::QueryBody;
 pub use store::StoreItem;
+pub use store_change::{NewStore, Store, StoreUpdate};
+pub use sums::{EventCounts, FileCounts, RejectReason, RunStatus};

@@ -2,11 +2,11 @@
 //!
 //! **Source**: RFC 9457, problem details for HTTP APIs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// RFC 9457's problem details, with the place in the query's text.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProblemDetails {
     #[serde(rename = "type")]
     pub kind: String,
@@ -20,7 +20,7 @@ pub struct ProblemDetails {
 }
 
 /// A place in a text, counted from 1 in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Position {
     pub line: usize,
     pub column: usize,

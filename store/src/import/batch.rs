@@ -65,6 +65,11 @@ impl Batch {
         self.bytes.len() + self.beside_bytes
     }
 
+    /// Bytes of the records that are events.
+    pub fn event_bytes(&self) -> u64 {
+        self.events.iter().map(|e| e.record.len() as u64).sum()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.events.is_empty() && self.files.is_empty() && self.rejects.is_empty()
     }

@@ -51,6 +51,9 @@ const LOOK_BYTES: usize = 256 << 10;
 /// ones too.
 const MENDS_MAX: usize = 16;
 
+/// Splits that are kept open for pushes.
+const KEPT_OPEN_MAX: usize = 256;
+
 /// Files that records of a batch came from. Every batch names its own: which of those
 /// of one file is written first, nobody knows.
 pub type NewSources = Vec<(u64, SourceEntry)>;
@@ -99,7 +102,7 @@ fn commit_marked(
     if batch.events.is_empty() {
         let mut changes = std::mem::take(also);
         name_sources(&mut changes, std::mem::take(sources));
-        finish_files(&mut changes, batch, core, target.import)?;
+        finish_files(&mut changes, batch, core, target)?;
         core.write(changes)?;
         core.step("files finished");
         return Ok(None);
@@ -354,7 +357,7 @@ fn publish(
     for conflict in &batch.conflicts {
         put_conflict(&mut changes, target, number, batch, conflict);
     }
-    finish_files(&mut changes, batch, core, target.import)?;
+    finish_files(&mut changes, batch, core, target)?;
     core.write(changes)?;
     core.step("published");
     core.catalogue.lock().add_new(entry);
@@ -376,7 +379,7 @@ fn put_conflict(
         Column::Conflicts,
         key,
         &ConflictEntry {
-            import: target.import,
+            import: event.provenance.import,
             time_ms: event.header.time_ms,
             account: event.account.clone(),
             event_id: event.header.event_id.clone().unwrap_or_default(),
@@ -390,19 +393,34 @@ fn put_conflict(
     );
 }
 
+/// What else becomes true with the batch: its files are done, its rejects are kept,
+/// and it is counted where it was pushed.
 pub(super) fn finish_files(
     changes: &mut Changes,
     batch: &Batch,
     core: &Core,
-    import: u64,
+    target: Target,
 ) -> Result<(), ImportError> {
     for file in &batch.files {
         changes.put_entry(Column::Files, file.key.clone(), &file.entry);
     }
     for reject in &batch.rejects {
-        let mut key = import.to_be_bytes().to_vec();
+        let mut key = target.import.to_be_bytes().to_vec();
         key.extend_from_slice(&core.numbers.next(&core.db)?.to_be_bytes());
         changes.put_entry(Column::Rejects, key, reject);
+    }
+    // What is sealed was counted when it was pushed.
+    if target.is_seal {
+        return Ok(());
+    }
+    let is_push = core.pushes.lock().count(changes, target.import, batch);
+    let mut done = core.done.lock();
+    if is_push {
+        done.pushed.add(&batch.sums);
+        done.pushed_bytes += batch.event_bytes();
+    } else {
+        done.imported.add(&batch.sums);
+        done.imported_bytes += batch.event_bytes();
     }
     Ok(())
 }
@@ -418,6 +436,26 @@ impl Core {
             let slot = self.cache.slot(&self.directory.splits(), split.id);
             let reader = slot.open()?;
             opened.push((Arc::clone(split), reader));
+        }
+        Ok(opened)
+    }
+
+    /// The same for pushes, which come again and again: what they were compared with
+    /// stays open as long as it is published.
+    pub(crate) fn open_and_keep(
+        &self,
+        splits: &[Arc<SplitEntry>],
+    ) -> Result<Vec<OpenSplit>, ImportError> {
+        let opened = self.open_splits(splits)?;
+        let mut kept = self.kept_open.lock();
+        let catalogue = self.catalogue.lock();
+        kept.retain(|id, _| catalogue.split(*id).is_some());
+        if kept.len() > KEPT_OPEN_MAX {
+            kept.clear();
+        }
+        for split in splits {
+            let slot = self.cache.slot(&self.directory.splits(), split.id);
+            kept.insert(split.id, slot);
         }
         Ok(opened)
     }

@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use layout::{Layout, Name, Span};
 use pattern::Pattern;
@@ -55,11 +56,26 @@ pub struct DiscoverOptions {
     pub regions: Vec<String>,
 }
 
+/// A file that came with a request. It is known by the name that its sender gives
+/// it, which nobody opens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentFile {
+    pub name: String,
+    /// Where its bytes lie.
+    pub at: PathBuf,
+    /// As its sender knows it, in nanoseconds since 1970; without it the file counts
+    /// as changed.
+    pub mtime_ns: Option<i64>,
+}
+
 /// A file to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
-    /// Absolute and without links, so that one file has one path.
+    /// Absolute and without links, so that one file has one path; of a sent file its
+    /// name.
     pub path: PathBuf,
+    /// Where the bytes of a sent file lie.
+    pub sent_to: Option<PathBuf>,
     /// Bytes as stored.
     pub size: u64,
     /// Nanoseconds since 1970.
@@ -123,12 +139,52 @@ pub fn discover(paths: &[PathBuf], options: &DiscoverOptions) -> Result<Discover
         let mut is_new = is_new.into_iter();
         found.files.retain(|_| is_new.next().unwrap_or(true));
     }
+    put_in_order(&mut found);
+    Ok(found)
+}
+
+/// The same of files that came with a request.
+pub fn sent(files: &[SentFile], options: &DiscoverOptions) -> Discovered {
+    let search = Search {
+        options,
+        pattern: None,
+    };
+    let mut listing = Listing::default();
+    for file in files {
+        let path = PathBuf::from(&file.name);
+        let meta = match file.at.metadata() {
+            Ok(meta) => meta,
+            Err(error) => {
+                listing.failed.push((path, reason(&error)));
+                continue;
+            }
+        };
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let name = path.file_name().unwrap_or_default().to_owned();
+        let n_before = listing.files.len();
+        let context = Context::of(&folder, &folder);
+        search.file(path, &name, &meta, &context, &mut listing);
+        for found in listing.files.iter_mut().skip(n_before) {
+            found.sent_to = Some(file.at.clone());
+            found.mtime_ns = file.mtime_ns.unwrap_or(found.mtime_ns);
+        }
+    }
+    let mut found = Discovered {
+        files: listing.files,
+        failed: listing.failed,
+        pruned: listing.pruned,
+        pruned_folders: 0,
+    };
+    put_in_order(&mut found);
+    found
+}
+
+fn put_in_order(found: &mut Discovered) {
     found.files.par_sort_unstable_by(|a, b| {
         let key = |f: &SourceFile| (f.time_hint_ms.is_none(), f.time_hint_ms);
         key(a).cmp(&key(b)).then_with(|| a.path.cmp(&b.path))
     });
     found.failed.sort();
-    Ok(found)
 }
 
 /// A folder still to be listed.
@@ -406,6 +462,7 @@ impl Search<'_> {
         let is_day = |s: &Span| s.until_ms - s.from_ms <= 24 * 60 * 60 * 1000;
         listing.files.push(SourceFile {
             path,
+            sent_to: None,
             size: meta.len(),
             mtime_ns,
             time_hint_ms: delivered.filter(is_day).map(|s| s.from_ms),

@@ -5,14 +5,17 @@
 //! store wants it → [`batch`] in order, rid of repetitions → [`dedup`] whether
 //! it is stored already → [`commit`] intent, events, split, published.
 //!
-//! [`run`] drives it with a worker a thread; [`tail`] is the short way of a few
-//! pushed events.
+//! [`run`] drives it with a worker a thread. [`push`] takes what is sent a few
+//! events at a time: the same walk up to the batch, then [`tail`], the short way to
+//! the disk, which many pushes go together.
 
 pub mod batch;
 pub mod commit;
 pub mod decode;
 mod dedup;
 pub mod discover;
+mod intake;
+pub mod push;
 pub mod run;
 pub mod select;
 pub mod tail;
@@ -21,6 +24,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use self::discover::SentFile;
 use crate::catalog::{FileSums, ImportStatus, RecordSums};
 use crate::index::merge::MergeError;
 use crate::index::rebuild::NotMended;
@@ -37,6 +41,12 @@ pub struct ImportRequest {
     pub store: String,
     /// Files, folders and globs.
     pub paths: Vec<PathBuf>,
+    /// Files that came with the request, where there are no paths.
+    #[serde(default)]
+    pub sent: Vec<SentFile>,
+    /// What the import is told to be of, where that is not the paths themselves.
+    #[serde(default)]
+    pub told_as: Vec<String>,
     /// Prune by the path: times in milliseconds since 1970 UTC, the end
     /// exclusive; empty lists prune nothing.
     pub since_ms: Option<i64>,
@@ -133,4 +143,7 @@ pub enum ImportError {
     },
     #[error("a worker ended by a panic: {message}")]
     Worker { message: String },
+    /// The reason is the other's, whose error was told.
+    #[error("the write that it shared with other pushes failed: {reason}")]
+    Shared { reason: String },
 }

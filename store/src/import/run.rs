@@ -18,31 +18,24 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::Mutex;
 use rustix::fs::{Mode, OFlags};
 
-use super::batch::{Batch, FinishedFile};
+use super::batch::FinishedFile;
 use super::commit::{self, NewSources, Target};
 use super::decode::{self, DecodeLimits, Item, SourceHints};
 use super::discover::{self, DiscoverOptions, SourceFile};
-use super::select::Selectors;
+use super::intake::{Intake, Origin, Taken, readable};
 use super::{ImportError, ImportProgress, ImportRequest, ImportSummary, tail};
 use crate::catalog::{
     FileEntry, FileKind, FileSums, ImportEntry, ImportStatus, RecordSums, RejectEntry, SourceEntry,
 };
 use crate::data_store::EventDataStore;
-use crate::event::EventHeader;
-use crate::json::Json;
 use crate::kv::columns::Column;
 use crate::kv::db::Changes;
 use crate::kv::keys::push_text;
-use crate::kv::value::Provenance;
-use crate::path::{Arrays, FieldPath};
-use crate::resolve;
 use crate::scan::{Cancel, StoreId};
 use crate::writer::Core;
 
-/// A rejected record keeps at most so many of its bytes.
-const REJECT_BYTES_MAX: usize = 64 << 10;
-/// A batch that came with `push` and is no larger goes to the tail.
-const PUSH_EVENTS_MAX: usize = 1_000;
+/// Of files that came with a request, so many are named in the entry of the import.
+const PATHS_TOLD_MAX: usize = 20;
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// Runs an import to its end, or until it is cancelled.
@@ -54,29 +47,30 @@ pub fn run(
     cancel: &Cancel,
 ) -> Result<ImportSummary, ImportError> {
     let started_ms = (core.options.clock)();
-    let discovered = discover::discover(
-        &request.paths,
-        &DiscoverOptions {
-            since_ms: request.since_ms,
-            until_ms: request.until_ms,
-            accounts: request.accounts.clone(),
-            regions: request.regions.clone(),
-        },
-    )?;
+    let options = DiscoverOptions {
+        since_ms: request.since_ms,
+        until_ms: request.until_ms,
+        accounts: request.accounts.clone(),
+        regions: request.regions.clone(),
+    };
+    let mut discovered = discover::sent(&request.sent, &options);
+    if !request.paths.is_empty() {
+        discovered = discover::discover(&request.paths, &options)?;
+    }
     let import = match request.dry_run {
         true => None,
         false => Some(begin(core, store.id, request, started_ms)?),
     };
+    let target = Target {
+        store: store.id,
+        import: import.unwrap_or_default(),
+        is_seal: false,
+    };
     let mut run = Run {
         core,
         request,
-        target: Target {
-            store: store.id,
-            import: import.unwrap_or_default(),
-            is_seal: false,
-        },
-        selectors: Selectors::new(&store.selectors),
-        expires_before_ms: store.expires_before_ms(started_ms),
+        target,
+        intake: Intake::new(store, target, started_ms),
         files: Vec::new(),
         next_file: AtomicUsize::new(0),
         records_read: AtomicU64::new(0),
@@ -131,11 +125,8 @@ fn begin(
     request: &ImportRequest,
     started_ms: i64,
 ) -> Result<u64, ImportError> {
-    // Imports are few and never deleted: they are numbered in a row, because
-    // people type the numbers.
     let _one_at_a_time = core.publishing.lock();
-    let last = core.db.entries::<ImportEntry>(Column::Imports)?.pop();
-    let id = last.map_or(1, |(_, import)| import.id + 1);
+    let id = next_id(core)?;
     let mut changes = Changes::default();
     changes.put_entry(
         Column::Imports,
@@ -146,15 +137,33 @@ fn begin(
             started_ms,
             ended_ms: None,
             status: ImportStatus::Running,
-            paths: request.paths.iter().map(|p| path_text(p)).collect(),
+            paths: paths_of(request),
             files: FileSums::default(),
             records: RecordSums::default(),
             bytes: 0,
+            is_push: false,
         },
     );
     core.write(changes)?;
     core.step("import begun");
     Ok(id)
+}
+
+/// The number of the next import, for who holds `publishing`. Imports are few and
+/// never deleted: they are numbered in a row, because people type the numbers.
+pub(super) fn next_id(core: &Core) -> Result<u64, ImportError> {
+    let last = core.db.entries::<ImportEntry>(Column::Imports)?.pop();
+    Ok(last.map_or(1, |(_, import)| import.id + 1))
+}
+
+/// What an import is told to be of.
+fn paths_of(request: &ImportRequest) -> Vec<String> {
+    let sent = request.sent.iter().map(|file| file.name.clone());
+    match (request.told_as.is_empty(), request.paths.is_empty()) {
+        (false, _) => request.told_as.clone(),
+        (true, false) => request.paths.iter().map(|p| path_text(p)).collect(),
+        (true, true) => sent.take(PATHS_TOLD_MAX).collect(),
+    }
 }
 
 fn end(
@@ -193,10 +202,11 @@ fn end(
             started_ms,
             ended_ms: Some((core.options.clock)()),
             status: summary.status,
-            paths: request.paths.iter().map(|p| path_text(p)).collect(),
+            paths: paths_of(request),
             files: summary.files,
             records: summary.records,
             bytes: summary.record_bytes,
+            is_push: false,
         },
     );
     core.write(changes)?;
@@ -208,8 +218,7 @@ struct Run<'r> {
     core: &'r Core,
     request: &'r ImportRequest,
     target: Target,
-    selectors: Selectors,
-    expires_before_ms: Option<i64>,
+    intake: Intake,
     files: Vec<SourceFile>,
     next_file: AtomicUsize,
     /// Of all workers, for whoever watches.
@@ -261,14 +270,12 @@ impl Outcome {
 /// A batch being filled.
 #[derive(Default)]
 struct Filling {
-    batch: Batch,
+    taken: Taken,
     sources: NewSources,
-    record_bytes: u64,
     /// Files whose end is in this batch, with their sizes.
     files_read: u64,
     files_not_event_logs: u64,
     file_bytes: u64,
-    reasons: BTreeMap<String, u64>,
 }
 
 impl Run<'_> {
@@ -289,6 +296,7 @@ impl Run<'_> {
             for _ in 0..n_workers {
                 let (done, give, take) = (done.clone(), give.clone(), take.clone());
                 scope.spawn(move || {
+                    self.core.yield_to_queries();
                     let worked = catch_unwind(AssertUnwindSafe(|| self.worker(give, &take)));
                     let error = match worked {
                         Ok(Ok(())) => None,
@@ -330,7 +338,7 @@ impl Run<'_> {
         while let Some(file) = self.take_file() {
             self.read_file(file, &mut filling, &give)?;
             // Files without a record fill a batch as well.
-            if filling.batch.bytes() >= self.core.options.batch_bytes() {
+            if filling.taken.batch.bytes() >= self.core.options.batch_bytes() {
                 self.commit(std::mem::take(&mut filling))?;
             }
         }
@@ -370,7 +378,7 @@ impl Run<'_> {
             rejects: 0,
             failed: None,
         };
-        let decoded = open_file(&file.path)
+        let decoded = open_file(file.sent_to.as_ref().unwrap_or(&file.path))
             .map_err(|source| decode::DecodeError::Read { source })
             .and_then(|mut opened| {
                 let hints = SourceHints {
@@ -410,7 +418,7 @@ impl Run<'_> {
             FileKind::Digest => filling.files_not_event_logs += 1,
         }
         filling.file_bytes += file.size;
-        filling.batch.finish_file(FinishedFile {
+        filling.taken.batch.finish_file(FinishedFile {
             key: file_key(self.target.store, &file.path),
             entry: FileEntry {
                 size: file.size,
@@ -431,25 +439,25 @@ impl Run<'_> {
 
     /// Commits what was collected and counts it.
     fn commit(&self, filling: Filling) -> Result<(), ImportError> {
-        if filling.batch.is_empty() && filling.batch.sums == RecordSums::default() {
+        let batch = filling.taken.batch;
+        if batch.is_empty() && batch.sums == RecordSums::default() {
             return Ok(());
         }
-        let n_events = filling.batch.events.len();
         let sums = if self.request.dry_run {
-            commit::try_out(self.core, self.target, filling.batch)?
-        } else if self.request.push && n_events <= PUSH_EVENTS_MAX {
-            tail::push(self.core, self.target, filling.batch, filling.sources)?
+            commit::try_out(self.core, self.target, batch)?
+        } else if self.request.push && tail::takes(&batch) {
+            tail::push(self.core, self.target, batch, filling.sources)?
         } else {
             let also = Changes::default();
-            commit::commit(self.core, self.target, filling.batch, filling.sources, also)?
+            commit::commit(self.core, self.target, batch, filling.sources, also)?
         };
         let mut outcome = self.outcome.lock();
         outcome.progress.records.add(&sums);
-        outcome.progress.record_bytes += filling.record_bytes;
+        outcome.progress.record_bytes += filling.taken.record_bytes;
         outcome.files.read += filling.files_read;
         outcome.files.not_event_logs += filling.files_not_event_logs;
         outcome.file_bytes += filling.file_bytes;
-        for (reason, n) in filling.reasons {
+        for (reason, n) in filling.taken.reasons {
             *outcome.reject_reasons.entry(reason).or_default() += n;
         }
         Ok(())
@@ -470,26 +478,18 @@ struct Reading<'r, 'f> {
 
 impl Reading<'_, '_> {
     fn take(&mut self, item: Item<'_>) -> ControlFlow<()> {
-        self.filling.batch.sums.seen += 1;
         let (Item::Record { bytes, .. } | Item::Reject { bytes, .. }) = &item;
         let length = bytes.len() as u64;
         self.run.records_read.fetch_add(1, Ordering::Relaxed);
         self.run.bytes_read.fetch_add(length, Ordering::Relaxed);
-        match item {
-            Item::Record {
-                bytes,
-                position,
-                byte_offset,
-                account,
-            } => self.take_record(bytes, position, byte_offset, account),
-            Item::Reject {
-                bytes,
-                position,
-                byte_offset,
-                reason,
-            } => self.reject(bytes, position, byte_offset, reason),
-        }
-        if self.filling.batch.bytes() >= self.run.core.options.batch_bytes() {
+        let origin = Origin {
+            source: self.source,
+            path: self.path,
+            arrived_ms: self.arrived_ms,
+        };
+        let is_rejected = self.run.intake.take(item, origin, &mut self.filling.taken);
+        self.rejects += u64::from(is_rejected);
+        if self.filling.taken.batch.bytes() >= self.run.core.options.batch_bytes() {
             self.pass_on();
         }
         let is_over = self.failed.is_some()
@@ -499,70 +499,6 @@ impl Reading<'_, '_> {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
-    }
-
-    fn take_record(
-        &mut self,
-        bytes: &[u8],
-        position: u32,
-        byte_offset: u64,
-        account: Option<&str>,
-    ) {
-        self.filling.record_bytes += bytes.len() as u64;
-        let json = match Json::parse(bytes) {
-            Ok(json) => json,
-            Err(error) => {
-                let reason = format!("not JSON: {error}");
-                return self.reject(bytes, position, byte_offset, reason);
-            }
-        };
-        let header = match EventHeader::of(&json) {
-            Ok(header) => header,
-            Err(error) => return self.reject(bytes, position, byte_offset, error.to_string()),
-        };
-        let sums = &mut self.filling.batch.sums;
-        if !self.run.wants(&json) {
-            sums.filtered += 1;
-            return;
-        }
-        let is_expired = self
-            .run
-            .expires_before_ms
-            .is_some_and(|before_ms| header.time_ms < before_ms);
-        if is_expired {
-            sums.expired += 1;
-            return;
-        }
-        let account = header
-            .account
-            .clone()
-            .or_else(|| account.map(str::to_owned))
-            .unwrap_or_default();
-        let provenance = Provenance {
-            import: self.run.target.import,
-            source: self.source,
-            position,
-            arrived_ms: self.arrived_ms,
-        };
-        self.filling.batch.push(header, account, provenance, bytes);
-    }
-
-    fn reject(&mut self, bytes: &[u8], position: u32, byte_offset: u64, reason: String) {
-        self.rejects += 1;
-        self.filling.batch.sums.rejected += 1;
-        let kept = bytes.get(..REJECT_BYTES_MAX).unwrap_or(bytes);
-        let kind = kind_of_reason(&reason);
-        *self.filling.reasons.entry(kind).or_default() += 1;
-        self.filling.batch.reject(RejectEntry {
-            import: self.run.target.import,
-            store: self.run.target.store,
-            path: self.path.to_owned(),
-            position: Some(position),
-            byte_offset: Some(byte_offset),
-            reason,
-            bytes: readable(kept),
-            length: Some(bytes.len() as u64),
-        });
     }
 
     /// Gives the full batch to an idle worker, or commits it here. The next one names
@@ -580,19 +516,6 @@ impl Reading<'_, '_> {
         if let Err(error) = committed {
             self.failed = Some(error);
         }
-    }
-}
-
-impl Run<'_> {
-    fn wants(&self, json: &Json<'_>) -> bool {
-        self.selectors.is_empty()
-            || self.selectors.matches(&|field| {
-                let path = FieldPath::parse(field);
-                resolve::tested(json, &path, Arrays::Any)
-                    .into_iter()
-                    .map(std::borrow::Cow::Borrowed)
-                    .collect()
-            })
     }
 }
 
@@ -615,12 +538,6 @@ fn open_file(path: &Path) -> io::Result<File> {
     }
 }
 
-/// What rejects are counted by: the reason without its place.
-fn kind_of_reason(reason: &str) -> String {
-    let end = reason.find(" at byte ").unwrap_or(reason.len());
-    reason[..end].to_owned()
-}
-
 /// The key of a file in the `files` family.
 pub fn file_key(store: StoreId, path: &Path) -> Vec<u8> {
     let mut key = store.0.to_be_bytes().to_vec();
@@ -636,23 +553,11 @@ pub fn path_text(path: &Path) -> String {
     }
 }
 
-/// Bytes as text: UTF-8 as it is, anything else as `\xNN`.
-fn readable(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    text
-}
-
 fn hex(bytes: [u8; 32]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     panic
         .downcast_ref::<&str>()
         .map(|s| (*s).to_owned())

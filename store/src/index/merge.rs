@@ -31,6 +31,11 @@ pub const DOCS_ENOUGH: u32 = 500_000;
 pub const DOCS_MAX: u32 = 1_000_000;
 /// Fewer inputs are not worth writing everything again while more may come.
 const INPUTS_MIN_WHILE_IMPORTING: usize = 6;
+/// While pushed events go on becoming splits, only those are merged that are of one
+/// size: below the first of these that there are enough of. So an event is written
+/// again once a size, and not with every handful that comes after it.
+const SIZES_WHILE_SERVING: [u32; 3] = [20_000, 160_000, DOCS_ENOUGH];
+const INPUTS_MIN_WHILE_SERVING: usize = 8;
 
 /// Why splits could not be merged. The inputs are untouched.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +60,8 @@ pub enum When {
     Importing,
     /// None is.
     AtRest,
+    /// Small ones go on coming, for ever.
+    Serving,
 }
 
 /// Merges the store's splits as far as it is due. Returns how many merges were
@@ -68,6 +75,14 @@ pub fn merge_store(
     let mut n_merges = 0;
     let mut n_mended = 0;
     while !cancel.is_cancelled() {
+        // One at a time, so that no two choose the same splits, and the memory is that
+        // of one. Who comes again can leave it to the other.
+        let merging = core.merging.try_lock();
+        let _one_at_a_time = match (merging, when) {
+            (Some(merging), _) => merging,
+            (None, When::AtRest) => core.merging.lock(),
+            (None, When::Importing | When::Serving) => break,
+        };
         let splits: Vec<Arc<SplitEntry>> = core.catalogue.lock().splits(store).cloned().collect();
         let bytes_max = core.options.split_bytes() as u64;
         let Some(inputs) = choose(splits, when, bytes_max) else {
@@ -105,16 +120,29 @@ fn mend_one(core: &Core, splits: &[Arc<SplitEntry>]) -> Result<bool, MergeError>
 /// large, for a split or for the memory that the merge needs. Among the
 /// possible runs the one with most splits.
 fn choose(
-    mut splits: Vec<Arc<SplitEntry>>,
+    splits: Vec<Arc<SplitEntry>>,
     when: When,
     bytes_max: u64,
 ) -> Option<Vec<Arc<SplitEntry>>> {
-    splits.retain(|s| s.n_docs < DOCS_ENOUGH && s.bytes <= bytes_max / 2);
-    splits.sort_by_key(|s| (s.time_min_ms, s.time_max_ms, s.id));
-    let inputs_min = match when {
-        When::Importing => INPUTS_MIN_WHILE_IMPORTING,
-        When::AtRest => 2,
+    let (sizes, inputs_min) = match when {
+        When::Importing => (&[DOCS_ENOUGH][..], INPUTS_MIN_WHILE_IMPORTING),
+        When::AtRest => (&[DOCS_ENOUGH][..], 2),
+        When::Serving => (&SIZES_WHILE_SERVING[..], INPUTS_MIN_WHILE_SERVING),
     };
+    sizes
+        .iter()
+        .find_map(|docs_max| choose_below(*docs_max, splits.clone(), inputs_min, bytes_max))
+}
+
+/// The next of those that have fewer documents.
+fn choose_below(
+    docs_max: u32,
+    mut splits: Vec<Arc<SplitEntry>>,
+    inputs_min: usize,
+    bytes_max: u64,
+) -> Option<Vec<Arc<SplitEntry>>> {
+    splits.retain(|s| s.n_docs < docs_max && s.bytes <= bytes_max / 2);
+    splits.sort_by_key(|s| (s.time_min_ms, s.time_max_ms, s.id));
     let mut best: &[Arc<SplitEntry>] = &[];
     let mut start = 0;
     let (mut n_docs, mut n_bytes) = (0_u64, 0_u64);
@@ -164,6 +192,7 @@ fn merge(core: &Core, store: StoreId, inputs: &[Arc<SplitEntry>]) -> Result<(), 
     core.step("swapped");
     let ids: Vec<u64> = inputs.iter().map(|i| i.id).collect();
     core.catalogue.lock().replace(&ids, Some(output));
+    core.done.lock().merges += 1;
     for input in inputs {
         remove_file(&folder.join(SplitEntry::file_name(input.id)));
     }
@@ -309,6 +338,23 @@ mod tests {
         assert_eq!(chosen(splits.clone(), When::AtRest), Some(vec![2, 3]));
         assert_eq!(chosen(splits, When::Importing), None);
         assert_eq!(chosen(vec![split(1, 5, 0)], When::AtRest), None);
+    }
+
+    #[test]
+    fn splits_that_go_on_coming_are_merged_by_size() {
+        let small = |ids: std::ops::Range<u64>| ids.map(|id| split(id, 2_000, id as i64));
+        let mut splits: Vec<_> = small(1..8).collect();
+        splits.push(split(100, 400_000, 3));
+        assert_eq!(chosen(splits.clone(), When::Serving), None, "too few");
+        splits.extend(small(8..9));
+        let of_small = Some((1..9).collect());
+        assert_eq!(
+            chosen(splits, When::Serving),
+            of_small,
+            "the large one stays"
+        );
+        let medium = (1..9).map(|id| split(id, 100_000, id as i64)).collect();
+        assert_eq!(chosen(medium, When::Serving), of_small);
     }
 
     #[test]

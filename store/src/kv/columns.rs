@@ -36,7 +36,8 @@ pub enum Column {
     Intents,
     /// Import runs.
     /// **Key** import u64. **Value** `catalog::ImportEntry`.
-    /// **Written** by `import`. **Read** by `imports list|show`.
+    /// **Written** by `import`: at its begin and end, and of what is pushed with each
+    /// write of it. **Read** by `imports list|show`.
     Imports,
     /// Files that imports finished, by what tells whether one changed.
     /// **Key** store u32 | path text. **Value** `catalog::FileEntry`.

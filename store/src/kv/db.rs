@@ -139,6 +139,10 @@ const ZSTD_DEFAULTS: (i32, i32, i32) = (-14, 32767, 0);
 const BLOCK_CACHE_BYTES: usize = 64 << 20;
 /// A compaction holds as much in memory until it has chosen the pieces.
 const SST_BYTES: u64 = 64 << 20;
+/// What is pushed is soon deleted again, and whoever reads the tail steps over what is
+/// left of it, so it is written out and cleared away early.
+const TAIL_BUFFER_BYTES: usize = 4 << 20;
+const TAIL_FILES: i32 = 2;
 const LEVEL_ONE_BYTES: u64 = 1 << 30;
 /// Of a column family, which may have two. Events are written as whole files; what
 /// is written otherwise is small, but for rejects, which come as fast as they are
@@ -163,6 +167,10 @@ fn column_options(column: Column, cache: &Cache) -> Options {
         // Batches come in the order of time and barely overlap: there is little
         // that a compaction of few files would gain.
         options.set_level_zero_file_num_compaction_trigger(12);
+    }
+    if column == Column::Tail {
+        options.set_write_buffer_size(TAIL_BUFFER_BYTES);
+        options.set_level_zero_file_num_compaction_trigger(TAIL_FILES);
     }
     options.set_block_based_table_factory(&table);
     options

@@ -12,8 +12,8 @@ use std::thread::JoinHandle;
 use parking_lot::{Condvar, Mutex};
 
 use super::talk::{Progress, Reply, Request};
-use super::work::{change_store, import, mend, reindex};
-use super::{RETRY_EVERY, Slot, leave_if_failed};
+use super::work::{change_store, import, mend, push, reindex};
+use super::{RETRY_EVERY, Refusal, SessionError, Slot, leave_if_failed};
 use crate::directory::OpenError;
 use crate::import::ImportProgress;
 use crate::index::rebuild::RebuildProgress;
@@ -40,6 +40,9 @@ struct Guests {
 #[derive(Default)]
 struct State {
     served: usize,
+    /// What ends the work of each.
+    working: Vec<(u64, Cancel)>,
+    next_guest: u64,
     /// Nobody is taken in any more.
     closed: bool,
 }
@@ -78,8 +81,8 @@ impl Listener {
 
     /// Waits for the work of other processes; while there is some, more is
     /// taken in, because nobody else could do it. A writer that has failed
-    /// could not either.
-    pub fn close(&mut self) {
+    /// could not either. With `hurry` the work is cancelled.
+    pub fn close_by(&mut self, hurry: &Cancel) {
         let Some(thread) = self.thread.take() else {
             return;
         };
@@ -87,7 +90,11 @@ impl Listener {
             let mut state = self.guests.state.lock();
             state.closed = self.writer.has_failed();
             while state.served > 0 {
-                self.guests.changed.wait(&mut state);
+                if hurry.is_cancelled() {
+                    state.closed = true;
+                    state.working.iter().for_each(|(_, cancel)| cancel.cancel());
+                }
+                self.guests.changed.wait_for(&mut state, RETRY_EVERY);
             }
             state.closed = true;
         }
@@ -103,7 +110,7 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.close();
+        self.close_by(&Cancel::default());
     }
 }
 
@@ -124,6 +131,18 @@ impl Guests {
     fn let_go(&self) {
         self.state.lock().served -= 1;
         self.changed.notify_all();
+    }
+
+    fn begin_work(&self) -> (u64, Cancel) {
+        let mut state = self.state.lock();
+        let guest = (state.next_guest, Cancel::default());
+        state.next_guest += 1;
+        state.working.push(guest.clone());
+        guest
+    }
+
+    fn end_work(&self, guest: u64) {
+        self.state.lock().working.retain(|(n, _)| *n != guest);
     }
 }
 
@@ -147,7 +166,9 @@ fn listen(listener: &UnixListener, writer: &Arc<Writer>, guests: &Guests, slot: 
                 Ok(stream) => {
                     let core = &writer.core;
                     scope.spawn(move || {
-                        serve(core, stream);
+                        let (guest, cancel) = guests.begin_work();
+                        serve(core, stream, &cancel);
+                        guests.end_work(guest);
                         guests.let_go();
                     });
                 }
@@ -174,8 +195,7 @@ fn leave_soon(slot: &Weak<Slot>) {
 }
 
 /// Carries out the request of one connection.
-fn serve(core: &Core, stream: UnixStream) {
-    let cancel = Cancel::default();
+fn serve(core: &Core, stream: UnixStream, cancel: &Cancel) {
     let Ok(reading) = stream.try_clone() else {
         return;
     };
@@ -194,13 +214,16 @@ fn serve(core: &Core, stream: UnixStream) {
         }
     };
     let last = match serde_json::from_str::<Request>(&line) {
-        Err(error) => Reply::Refused(format!(
-            "this process does not understand the request ({error}); is it another version of tarn?"
-        )),
+        Err(error) => Reply::Refused(
+            Refusal::Invalid,
+            format!(
+                "this process does not understand the request ({error}); is it another version of tarn?"
+            ),
+        ),
         Ok(request) => {
             std::thread::scope(|scope| {
-                let watcher = scope.spawn(|| watch_for_hanging_up(&mut reading, &cancel));
-                let done = carry_out(core, request, &send, &cancel);
+                let watcher = scope.spawn(|| watch_for_hanging_up(&mut reading, cancel));
+                let done = carry_out(core, request, &send, cancel);
                 // Ends the watcher's read.
                 let _ = stream.shutdown(Shutdown::Read);
                 let _ = watcher.join();
@@ -224,6 +247,10 @@ fn carry_out(core: &Core, request: Request, send: &dyn Fn(&Reply), cancel: &Canc
             let mut on_progress = |p: &ImportProgress| send(&Reply::Progress(Progress::Import(*p)));
             import(core, &request, &mut on_progress, cancel).map(Reply::Imported)
         }
+        Request::Push(request, path) => fs::File::open(&path)
+            .map_err(|source| SessionError::Spool { path, source })
+            .and_then(|mut body| push(core, &request, &mut body))
+            .map(Reply::Pushed),
         Request::Reindex(store) => {
             let mut on_progress =
                 |p: &RebuildProgress| send(&Reply::Progress(Progress::Reindex(*p)));
@@ -232,8 +259,8 @@ fn carry_out(core: &Core, request: Request, send: &dyn Fn(&Reply), cancel: &Canc
         Request::Mend(split) => mend(core, split).map(Reply::Mended),
         change => change_store(core, change).map(Reply::Store),
     };
-    done.unwrap_or_else(|error| match error.is_usage() {
-        true => Reply::Refused(error.to_string()),
-        false => Reply::Failed(error.to_string()),
+    done.unwrap_or_else(|error| match error.refusal() {
+        Some(refusal) => Reply::Refused(refusal, error.to_string()),
+        None => Reply::Failed(error.to_string()),
     })
 }

@@ -5,13 +5,15 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::SessionError;
+use super::{Refusal, SessionError};
 use crate::data_store::EventDataStore;
 use crate::directory::Directory;
+use crate::import::push::{PushRequest, Pushed};
 use crate::import::{ImportProgress, ImportRequest, ImportSummary};
 use crate::index::rebuild::{RebuildProgress, Rebuilt};
 use crate::manage::{NewStore, StoreUpdate};
@@ -21,6 +23,8 @@ use crate::scan::Cancel;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Request {
     Import(ImportRequest),
+    /// What was pushed lies in the file.
+    Push(PushRequest, PathBuf),
     CreateStore(NewStore),
     UpdateStore(String, StoreUpdate),
     DeleteStore(String),
@@ -35,11 +39,12 @@ pub(super) enum Request {
 pub(super) enum Reply {
     Progress(Progress),
     Imported(ImportSummary),
+    Pushed(Pushed),
     Store(EventDataStore),
     Reindexed(Rebuilt),
     Mended(Option<Rebuilt>),
     /// The request is as it should not be.
-    Refused(String),
+    Refused(Refusal, String),
     /// The request could not be carried out.
     Failed(String),
 }
@@ -98,7 +103,9 @@ pub(super) fn ask(
                 has_answered = true;
                 match reply {
                     Reply::Progress(progress) => on_progress(&progress),
-                    Reply::Refused(message) => return Err(SessionError::Refused { message }),
+                    Reply::Refused(refusal, message) => {
+                        return Err(SessionError::Refused { refusal, message });
+                    }
                     Reply::Failed(message) => return Err(SessionError::Remote { message }),
                     done => return Ok(Some(done)),
                 }

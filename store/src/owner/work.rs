@@ -1,10 +1,12 @@
 //! What the owner does, for itself and for other processes.
 
+use std::io::Read;
 use std::time::Duration;
 
-use super::SessionError;
 use super::talk::Request;
+use super::{Refusal, SessionError};
 use crate::data_store::{DEFAULT_STORE, EventDataStore};
+use crate::import::push::{self, PushError, PushRequest, Pushed};
 use crate::import::{ImportError, ImportProgress, ImportRequest, ImportSummary, run};
 use crate::index::merge::{self, When};
 use crate::index::rebuild::{self, RebuildProgress, Rebuilt};
@@ -19,13 +21,7 @@ pub(super) fn import(
     on_progress: &mut dyn FnMut(&ImportProgress),
     cancel: &Cancel,
 ) -> Result<ImportSummary, SessionError> {
-    let store = match request.store.as_str() {
-        "" | DEFAULT_STORE => manage::default_store(core)?,
-        reference => manage::find(core, reference)?,
-    };
-    if !store.is_enabled() {
-        return Err(ImportError::StoreNotEnabled { name: store.name }.into());
-    }
+    let store = taking_store(core, &request.store)?;
     let merging = Cancel::default();
     let summary = std::thread::scope(|scope| {
         let merger = scope.spawn(|| merge_while_importing(core, &store, &merging));
@@ -39,11 +35,37 @@ pub(super) fn import(
         }
         summary
     })?;
-    if !cancel.is_cancelled() && !request.dry_run && !request.push {
+    // Where queries are answered meanwhile, upkeep does it in pieces.
+    let is_at_rest = !core.is_serving && !request.push;
+    if is_at_rest && !cancel.is_cancelled() && !request.dry_run {
         merge::merge_store(core, store.id, When::AtRest, cancel).map_err(ImportError::from)?;
         retention::expire(core, (core.options.clock)())?;
     }
     Ok(summary)
+}
+
+/// The store that is to take events.
+fn taking_store(core: &Core, reference: &str) -> Result<EventDataStore, SessionError> {
+    let store = match reference {
+        "" | DEFAULT_STORE => manage::default_store(core)?,
+        reference => manage::find(core, reference)?,
+    };
+    match store.is_enabled() {
+        true => Ok(store),
+        false => Err(ImportError::StoreNotEnabled { name: store.name }.into()),
+    }
+}
+
+pub(super) fn push(
+    core: &Core,
+    request: &PushRequest,
+    body: &mut dyn Read,
+) -> Result<Pushed, SessionError> {
+    let store = taking_store(core, &request.store)?;
+    push::push(core, &store, &request.name, body).map_err(|error| match error {
+        PushError::Import(error) => error.into(),
+        other => other.into(),
+    })
 }
 
 /// Keeps the number of splits small while an import makes them.
@@ -53,6 +75,7 @@ fn merge_while_importing(
     cancel: &Cancel,
 ) -> Result<(), merge::MergeError> {
     const LOOK_EVERY: Duration = Duration::from_millis(250);
+    core.yield_to_queries();
     while !cancel.is_cancelled() {
         merge::merge_store(core, store.id, When::Importing, cancel)?;
         std::thread::sleep(LOOK_EVERY);
@@ -66,8 +89,9 @@ pub(super) fn change_store(core: &Core, request: Request) -> Result<EventDataSto
         Request::UpdateStore(reference, update) => manage::update(core, &reference, update)?,
         Request::DeleteStore(reference) => manage::delete(core, &reference)?,
         Request::RestoreStore(reference) => manage::restore(core, &reference)?,
-        Request::Import(_) | Request::Reindex(_) | Request::Mend(_) => {
+        Request::Import(_) | Request::Push(..) | Request::Reindex(_) | Request::Mend(_) => {
             return Err(SessionError::Refused {
+                refusal: Refusal::Invalid,
                 message: "not a change of a store".to_owned(),
             });
         }
