@@ -119,6 +119,12 @@ pub struct ServeArgs {
     /// Seconds that requests may go on once the server is to stop
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub grace: u64,
+    /// Days that results of queries started with `POST /v1/queries` are kept
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=36_500))]
+    pub results_days: u64,
+    /// What those results may take on disk
+    #[arg(long, value_name = "SIZE", default_value = "10G")]
+    pub results_size: Bytes,
     /// Write a line of JSON to stderr for each request
     #[arg(long)]
     pub access_log: bool,

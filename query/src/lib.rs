@@ -18,6 +18,7 @@
 //!                            │
 //!                            ▼
 //!                         results                   JSON, CSV, tables, Arrow
+//!                         job                       turns, states, rows that are kept
 //! ```
 //!
 //! [`Engine`] walks the way; [`EventSource`] is all that it asks of a store. What goes
@@ -34,6 +35,7 @@ mod followed;
 pub mod functions;
 mod groups;
 pub mod insights;
+pub mod job;
 mod kept_order;
 mod language;
 mod leaf_pass;
@@ -68,7 +70,7 @@ pub mod time;
 mod time_order;
 
 pub use chrono_tz::Tz;
-pub use engine::{Engine, EngineOptions};
+pub use engine::{Engine, EngineOptions, Priority};
 pub use error::{Code, ErrorKind, QueryError};
 pub use language::{Language, detect};
 pub use request::{QueryRequest, Stage};

@@ -5,9 +5,12 @@
 //! whoever reaches the port may read everything. [`access`] keeps web pages of
 //! a browser on the same machine from being that reader.
 
+mod accept;
 mod access;
 mod access_log;
+mod answer;
 mod body;
+mod chunks;
 mod connections;
 mod description;
 mod error;
@@ -68,6 +71,11 @@ fn routes() -> OpenApiRouter<ServerState> {
         .routes(routes!(routes::metrics::metrics))
         .routes(routes!(routes::openapi::describe))
         .routes(routes!(routes::query::run))
+        .routes(routes!(routes::query::explain))
+        .routes(routes!(routes::queries::list, routes::queries::start))
+        .routes(routes!(routes::queries::show, routes::queries::delete))
+        .routes(routes!(routes::queries::cancel))
+        .routes(routes!(routes::queries::results))
         .routes(routes!(routes::stores::list, routes::store_change::create))
         .routes(routes!(
             routes::store_change::update,
@@ -114,6 +122,7 @@ pub async fn serve(
     let upkeep = Upkeep::start(&state).map_err(ServeError::Thread)?;
     on_listening(listener.local_addr().map_err(listen)?);
     connections::serve(listener, router(state.clone()), &state, stop).await;
+    state.jobs().close(state.settings().limits.grace).await;
     // Nobody is asked any more: what other processes have handed over is cut short.
     let hurry = Cancel::default();
     hurry.cancel();
@@ -123,6 +132,9 @@ pub async fn serve(
     });
     closed.await.map_err(ServeError::Close)
 }
+
+#[cfg(test)]
+mod query_tests;
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,5 @@
 //! What the server does unasked: it takes the directory when its owner leaves, makes
-//! splits of what was pushed, merges, and drops what has expired.
+//! splits of what was pushed, merges, and drops what has expired, results of queries too.
 
 use std::io;
 use std::thread::JoinHandle;
@@ -68,6 +68,7 @@ fn merge(state: &ServerState, stop: &Cancel) {
         told("splits could not be merged", session.merge_due(stop));
         if expired.elapsed() >= EXPIRE_EVERY {
             told("what has expired is still there", session.expire());
+            state.jobs().sweep();
             expired = Instant::now();
         }
     }

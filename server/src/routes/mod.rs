@@ -4,6 +4,7 @@ pub mod health;
 pub mod metrics;
 pub mod openapi;
 pub mod push;
+pub mod queries;
 pub mod query;
 pub mod store_change;
 pub mod stores;

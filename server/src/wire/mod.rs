@@ -1,6 +1,7 @@
 //! The JSON that goes over the wire: one resource, one file.
 
 mod import_summary;
+mod job;
 mod problem;
 mod push;
 mod query;
@@ -9,9 +10,12 @@ mod store_change;
 mod sums;
 
 pub use import_summary::{FileFailure, ImportLine, ImportPosition, ImportSummary, OtherFile};
+pub use job::{
+    QueryDetails, QueryFailure, QueryList, QueryState, QueryStatistics, QueryWarning, ResultsPage,
+};
 pub use problem::{Position, ProblemDetails};
 pub use push::{PushAnswer, RejectedRecord};
-pub use query::QueryBody;
+pub use query::{ExplainedStage, Explanation, QueryBody};
 pub use store::StoreItem;
 pub use store_change::{NewStore, Store, StoreUpdate};
 pub use sums::{EventCounts, FileCounts, RejectReason, RunStatus};
