@@ -76,6 +76,13 @@ fn routes() -> OpenApiRouter<ServerState> {
         .routes(routes!(routes::queries::show, routes::queries::delete))
         .routes(routes!(routes::queries::cancel))
         .routes(routes!(routes::queries::results))
+        .routes(routes!(routes::saved::list))
+        .routes(routes!(
+            routes::saved::show,
+            routes::saved::put,
+            routes::saved::delete
+        ))
+        .routes(routes!(routes::saved::run))
         .routes(routes!(routes::stores::list, routes::store_change::create))
         .routes(routes!(
             routes::store_change::update,
