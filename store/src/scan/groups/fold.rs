@@ -28,6 +28,15 @@ impl ScanPartition {
         grouping: &Grouping,
         reserve: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Option<GroupTable>, ScanError> {
+        self.fold(grouping, reserve)
+            .inspect_err(|error| self.shared.snapshot.note_lost(error))
+    }
+
+    fn fold(
+        &self,
+        grouping: &Grouping,
+        reserve: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Option<GroupTable>, ScanError> {
         let mut folding = Folding {
             shared: &self.shared,
             grouping,
