@@ -522,3 +522,45 @@ impl Told {
         names
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine_tests::records::Records;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_reads_everything_first_goes_behind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = Engine::new(EngineOptions {
+            memory_bytes: 64 << 20,
+            threads: 2,
+            spill_dir: folder.path().join("tmp"),
+        });
+        let engine = engine.expect("starts");
+        let goes_behind = async |text: &str| {
+            let source = Records::new(&[r#"{"eventTime":"2024-01-01T00:00:00Z","eventName":"A"}"#]);
+            let request = QueryRequest::new(text, 0);
+            let compiled = engine.compile(source, &request).expect(text);
+            let physical = compiled.physical_plan().await.expect(text);
+            takes_all(physical.as_ref())
+        };
+        for short in [
+            "SELECT eventName FROM events WHERE eventID = '1'",
+            "SELECT eventName FROM events ORDER BY eventTime DESC LIMIT 100",
+            "SELECT upper(eventName) AS n FROM events WHERE eventName LIKE '%a%' LIMIT 5",
+            "fields @timestamp, eventName | filter errorCode like /Denied/ | limit 50",
+            "fields eventName | sort @timestamp desc | limit 100",
+        ] {
+            assert!(!goes_behind(short).await, "{short}");
+        }
+        for long in [
+            "SELECT eventName, count(*) AS n FROM events GROUP BY 1",
+            "stats count(*) by bin(1h)",
+            "SELECT eventName FROM events ORDER BY eventName",
+            "SELECT a.eventName FROM events a JOIN events b ON a.eventID = b.eventID",
+            "SELECT lag(eventName) OVER (ORDER BY eventTime) AS n FROM events",
+        ] {
+            assert!(goes_behind(long).await, "{long}");
+        }
+    }
+}

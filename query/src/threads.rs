@@ -70,3 +70,31 @@ impl Drop for Threads {
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::getpriority_process;
+
+    use super::*;
+
+    /// What a task, and a thread that waits, have.
+    fn niceness(threads: &Threads) -> [i32; 2] {
+        let of_this_thread = || getpriority_process(None).expect("a number");
+        let _there = threads.enter();
+        let asked = Handle::current().spawn(async move {
+            let blocking = tokio::task::spawn_blocking(of_this_thread);
+            [of_this_thread(), blocking.await.expect("no panic")]
+        });
+        Handle::current().block_on(asked).expect("no panic")
+    }
+
+    #[test]
+    fn those_behind_are_nicer_and_nobody_else_is() {
+        let before = getpriority_process(None).expect("a number");
+        let behind = niceness(&Threads::behind(1).expect("threads"));
+        assert_eq!(behind, [(before + NICE).min(19); 2]);
+        let first = niceness(&Threads::start(1).expect("threads"));
+        assert_eq!(first, [before; 2]);
+        assert_eq!(getpriority_process(None).expect("a number"), before);
+    }
+}

@@ -6,9 +6,9 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
-use tarn_query::job::{Attended, Told};
+use tarn_query::job::{Attended, Kind, Told};
 use tarn_query::results::ResultWriter;
-use tarn_query::{Priority, QueryError, QueryRequest, QueryStream};
+use tarn_query::{Code, Priority, QueryError, QueryRequest, QueryStream};
 
 use crate::accept::Format;
 use crate::chunks::Chunks;
@@ -39,18 +39,15 @@ pub async fn rows(
     let text = request.text.clone();
     let of_query = |error: &QueryError| Problem::of_query(error, &text);
     let at_most = request.timeout.unwrap_or(state.settings().timeout_max);
-    let waiting = state.jobs().attend(&request).map_err(|full| {
-        state
-            .metrics()
-            .queries
-            .refused(tarn_query::job::Kind::Attended);
-        Problem::too_many("queries", RETRY_SECONDS).hint(format!("{full}"))
+    let waiting = state.jobs().attend(&request).map_err(|_| {
+        state.metrics().queries.refused(Kind::Attended);
+        Problem::too_many("queries", RETRY_SECONDS)
     })?;
     let attended = waiting.turn(at_most).await.map_err(|e| of_query(&e))?;
     let snapshot = match state.snapshot().await {
         Ok(snapshot) => snapshot,
         Err(error) => {
-            let failed = QueryError::new(tarn_query::Code::Scan, error.to_string());
+            let failed = QueryError::new(Code::Scan, error.to_string());
             attended.end(Err(&failed));
             return Err(Problem::of_open(&error));
         }
@@ -166,7 +163,7 @@ impl Answer {
                 }
             };
             if let Err(error) = written {
-                let error = QueryError::new(tarn_query::Code::Execution, error.to_string());
+                let error = QueryError::new(Code::Execution, error.to_string());
                 self.end(Err(&error));
                 return Some((Err(error), self));
             }

@@ -50,7 +50,9 @@ impl Problem {
             ErrorKind::Usage => StatusCode::BAD_REQUEST,
             ErrorKind::TimedOut => StatusCode::REQUEST_TIMEOUT,
             ErrorKind::MemoryExceeded => StatusCode::INSUFFICIENT_STORAGE,
-            ErrorKind::Cancelled | ErrorKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+            // By somebody else, or by the end of the server.
+            ErrorKind::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let mut problem = Self::new(status, error.code.as_str(), error.message.clone());
         problem.details.hint.clone_from(&error.hint);

@@ -1,6 +1,7 @@
 //! A directory opened for reading: by any process, beside a writer or without
 //! one.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,6 +55,12 @@ impl Reader {
                 opened: Mutex::new(opened),
             }),
         })
+    }
+
+    /// The splits that scans of this reader's snapshots found lost since the last call:
+    /// [`crate::owner::Session::mend`] builds them anew.
+    pub fn take_lost_splits(&self) -> BTreeSet<u64> {
+        self.shared.cache.take_lost()
     }
 
     /// What is published now.

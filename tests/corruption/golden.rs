@@ -18,7 +18,7 @@ use crate::agreement::answer::{Asker, Question};
 use crate::support::corpus::Corpus;
 use crate::support::home::{self, Home};
 
-const FORMATS: [&str; 2] = ["1", "2"];
+const FORMATS: [&str; 3] = ["1", "2", "3"];
 
 fn golden() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/golden"))

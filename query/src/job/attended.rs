@@ -103,7 +103,7 @@ impl Attended {
         record.failure = failure;
         record.ended_ms = Some(self.shared.now_ms());
         record.statistics = std::mem::take(&mut self.statistics);
-        self.shared.ended(&self.live, record);
+        self.shared.ended(&self.live, record, false);
     }
 }
 

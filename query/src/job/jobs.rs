@@ -128,7 +128,7 @@ struct Index {
     /// In the order of their creation.
     entries: BTreeMap<(i64, Uuid), Entry>,
     created: HashMap<Uuid, i64>,
-    /// Attended queries that have ended, the longest ago first.
+    /// Queries that have ended and are on no disk, the longest ago first.
     remembered: VecDeque<(i64, Uuid)>,
 }
 
@@ -153,7 +153,7 @@ impl Index {
 enum Entry {
     /// Runs, or waits.
     Live(Arc<Live>),
-    /// An attended query that has ended.
+    /// An attended query that has ended, or a job whose end could not be written down.
     Remembered(Arc<JobRecord>),
     /// A job that has ended; the rest is on disk.
     Kept { status: QueryStatus, ended_ms: i64 },
@@ -171,7 +171,7 @@ impl Entry {
     fn kind(&self) -> Kind {
         match self {
             Self::Live(live) => live.kind,
-            Self::Remembered(_) => Kind::Attended,
+            Self::Remembered(record) => record.kind,
             Self::Kept { .. } => Kind::Job,
         }
     }
@@ -226,10 +226,15 @@ impl Jobs {
                 record.ended_ms = Some(now_ms);
                 record.statistics.result_bytes = 0;
                 // Its rows first: the state tells that there is something to remove.
-                folder
+                let written = folder
                     .remove_rows(id)
-                    .and_then(|()| folder.save(id, &record))
-                    .map_err(reading)?;
+                    .and_then(|()| folder.save(id, &record));
+                if let Err(error) = written {
+                    tracing::warn!(%id, %error, "the end of a query could not be written down");
+                    let created_ms = record.created_ms;
+                    index.insert(created_ms, id, Entry::Remembered(Arc::new(record)));
+                    continue;
+                }
             }
             bytes += record.statistics.result_bytes;
             let kept = Entry::Kept {
@@ -597,26 +602,25 @@ impl Shared {
             .fetch_update(order, order, |held| Some(held.saturating_sub(bytes)));
     }
 
-    /// A query has ended, as its record says, and a job's state is on the disk.
-    pub fn ended(&self, live: &Live, record: JobRecord) {
+    /// A query has ended, as its record says; `is_kept` where that is on the disk.
+    pub fn ended(&self, live: &Live, mut record: JobRecord, is_kept: bool) {
         if let Some(on_end) = &self.options.on_end {
             on_end(&record);
         }
         let created_ms = record.created_ms;
-        let entry = match live.kind {
-            Kind::Job => Entry::Kept {
+        let entry = match is_kept {
+            true => Entry::Kept {
                 status: record.status,
                 ended_ms: record.ended_ms.unwrap_or(created_ms),
             },
-            Kind::Attended => {
-                let mut record = record;
+            false => {
                 shorten(&mut record.asked.text);
                 Entry::Remembered(Arc::new(record))
             }
         };
         let mut index = self.index.lock();
         index.insert(created_ms, live.id, entry);
-        if live.kind == Kind::Attended {
+        if !is_kept {
             index.remembered.push_back((created_ms, live.id));
             if index.remembered.len() > REMEMBERED_MAX
                 && let Some((_, forgotten)) = index.remembered.pop_front()

@@ -139,17 +139,23 @@ impl Job {
         };
         let (shared, folder) = (Arc::clone(&self.shared), Arc::clone(&self.folder));
         let id = self.live.id;
-        let record = blocking(move || write_down(&shared, &folder, id, record)).await;
+        let (record, is_kept) = blocking(move || write_down(&shared, &folder, id, record)).await;
         *self.live.record.lock() = record.clone();
-        self.shared.ended(&self.live, record);
+        self.shared.ended(&self.live, record, is_kept);
     }
 }
 
-/// Makes the end of a job durable; one that cannot be has failed.
-fn write_down(shared: &Shared, folder: &Folder, id: Uuid, mut record: JobRecord) -> JobRecord {
+/// Makes the end of a job durable; one that cannot be has failed. Says whether its state
+/// is on the disk.
+fn write_down(
+    shared: &Shared,
+    folder: &Folder,
+    id: Uuid,
+    mut record: JobRecord,
+) -> (JobRecord, bool) {
     if record.status.keeps_rows() {
         let Err(source) = folder.save(id, &record) else {
-            return record;
+            return (record, true);
         };
         let error = RowsError::Io {
             operation: "writing the state of a query in",
@@ -161,15 +167,16 @@ fn write_down(shared: &Shared, folder: &Folder, id: Uuid, mut record: JobRecord)
     }
     // First what takes room: the disk may be full.
     let bytes = std::mem::take(&mut record.statistics.result_bytes);
-    let removed = folder.remove_rows(id);
-    if removed.is_ok() {
-        shared.release(bytes);
+    match folder.remove_rows(id) {
+        Ok(()) => shared.release(bytes),
+        Err(error) => tracing::warn!(%id, %error, "rows of a query could not be removed"),
     }
-    if let Err(error) = removed.and_then(|()| folder.save(id, &record)) {
+    let saved = folder.save(id, &record);
+    if let Err(error) = &saved {
         // The next process finds that it did not end, and fails it.
         tracing::warn!(%id, %error, "the end of a query could not be written down");
     }
-    record
+    (record, saved.is_ok())
 }
 
 fn broken_off() -> QueryError {

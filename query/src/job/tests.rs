@@ -345,6 +345,42 @@ async fn results_have_a_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_refuses_fails_the_job_alone() {
+    let world = World::new(10);
+    let jobs = world.jobs();
+    for name in ["rows", "state.new"] {
+        let (go, gone) = oneshot::channel::<()>();
+        let held = world.ask(async {
+            let _ = gone.await;
+        });
+        let started = jobs.start(request("SELECT 1"), held).await;
+        let id = started.expect("a place").id;
+        // What cannot be made where a folder is.
+        let folder = world.folder.path().join("results").join(&id);
+        std::fs::create_dir(folder.join(name)).expect("made");
+        go.send(()).expect("it waits");
+        let failed = ended(&jobs, &id).await;
+        assert_eq!(failed.status, QueryStatus::Failed, "{name}");
+        let failure = failed.failure.expect("a reason");
+        assert_eq!(failure.code, Code::Results.as_str(), "{name}");
+        assert!(failure.message.contains("results"), "{}", failure.message);
+    }
+    let next = jobs.start(request("SELECT 1"), world.ask(async {})).await;
+    let next = next.expect("a place").id;
+    assert_eq!(ended(&jobs, &next).await.status, QueryStatus::Finished);
+    drop(jobs);
+    // Nor does it keep the next process from its work.
+    let jobs = world.jobs();
+    let all = ListRequest {
+        limit: 10,
+        ..ListRequest::default()
+    };
+    let (listed, _) = jobs.list(&all).expect("a list");
+    assert_eq!(listed.len(), 3);
+    assert!(listed.iter().all(|record| record.status.is_over()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sweeping() {
     let world = World::new(1);
     let mut brief = options(world.folder.path());

@@ -9,7 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
 use tarn_query::job::{JobError, JobRecord, Jobs, Kind, ListRequest, Page};
-use tarn_query::{Priority, time};
+use tarn_query::results::ResultWriter;
+use tarn_query::{Code, Priority, QueryError, time};
 
 use super::query::request;
 use crate::accept::Format;
@@ -18,7 +19,7 @@ use crate::chunks::Chunks;
 use crate::error::Problem;
 use crate::params::Params;
 use crate::state::{ServerState, blocking};
-use crate::wire::{ProblemDetails, QueryBody, QueryDetails, QueryList, ResultsPage};
+use crate::wire::{ProblemDetails, QueryBody, QueryDetails, QueryList, QueryState, ResultsPage};
 
 /// Asks for the next page, where rows are no JSON.
 const NEXT_PAGE: &str = "tarn-next-page-token";
@@ -59,9 +60,10 @@ pub async fn start(
     let asking = state.clone();
     let started = state.jobs().start(request, move |request| async move {
         // What is published when its turn has come.
-        let snapshot = asking.snapshot().await.map_err(|error| {
-            tarn_query::QueryError::new(tarn_query::Code::Scan, error.to_string())
-        })?;
+        let snapshot = asking
+            .snapshot()
+            .await
+            .map_err(|error| QueryError::new(Code::Scan, error.to_string()))?;
         let engine = asking.engine();
         engine
             .query_among_others(snapshot, &request, Priority::Background)
@@ -81,7 +83,7 @@ pub async fn start(
 /// Queries, newest first.
 #[utoipa::path(get, path = "/v1/queries", tag = "queries", operation_id = "listQueries",
     params(
-        ("status" = Option<crate::wire::QueryState>, Query, description = "only those in this state"),
+        ("status" = Option<QueryState>, Query, description = "only those in this state"),
         ("kind" = Option<String>, Query, description = "`job` (the default), `attended` (those of `POST /v1/query` that run, and the last ones that have ended) or `all`", example = "job"),
         ("since" = Option<String>, Query, description = "only those created since: `7d`, a time, or milliseconds since 1970", example = "7d"),
         ("until" = Option<String>, Query, description = "only those created before"),
@@ -270,7 +272,7 @@ pub async fn results(
 
 /// Pages in a form that is written from its first row to its last.
 struct Rest {
-    writer: Box<dyn tarn_query::results::ResultWriter>,
+    writer: Box<dyn ResultWriter>,
     chunks: Chunks,
 }
 
