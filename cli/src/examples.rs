@@ -144,7 +144,7 @@ pub const SAVED_CREATE: &str = r#"EXAMPLES
 
 The query must compile, and every {{name}} in it must be declared. Types: text,
 number, boolean, time, account, list (a list stands in brackets: in [{{names}}] in
-Insights QL, IN ({{names}}) in SQL)."#;
+Insights QL, IN ({{names}}) or ARRAY[{{names}}] in SQL)."#;
 
 pub const SAVED_RUN: &str = "\
 EXAMPLES

@@ -139,7 +139,7 @@ impl<'q> Parameters<'q> {
 pub(crate) fn misplaced_list(name: &str) -> QueryError {
     let reason = format!("the parameter `{name}` is a list, and here stands one value");
     QueryError::new(Code::Parameter, reason).hint(format!(
-        "a list stands in brackets: in [{{{{{name}}}}}] in Insights QL, IN ({{{{{name}}}}}) in SQL"
+        "in Insights QL a list stands in `in [{{{{{name}}}}}]`, in SQL in `IN ({{{{{name}}}}})` or `ARRAY[{{{{{name}}}}}]`"
     ))
 }
 

@@ -5,6 +5,8 @@
 //! less what all records have, which is filled in here. They are what CloudTrail
 //! delivers; where a field is left out, it does not matter to the query.
 
+mod commands;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

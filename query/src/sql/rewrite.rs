@@ -142,7 +142,7 @@ impl<'a> Rewriter<'a> {
         }))
     }
 
-    /// The members of a set, those of a parameter that is a list one by one.
+    /// The members of a set or an array, those of a parameter that is a list one by one.
     fn spread(&self, list: &mut Vec<Expr>) {
         let items = |expr: &Expr| match expr {
             Expr::Value(ValueWithSpan {
@@ -924,6 +924,7 @@ impl VisitorMut for Rewriter<'_> {
                 self.split_access(root, access_chain);
             }
             Expr::InList { list, .. } => self.spread(list),
+            Expr::Array(array) => self.spread(&mut array.elem),
             Expr::Value(value) => {
                 if let Some(time) = self.time(value) {
                     *expr = time;

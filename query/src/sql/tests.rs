@@ -719,6 +719,11 @@ fn parameters_are_what_their_types_say() {
             "2",
         ),
         (
+            "SELECT cardinality(ARRAY['a', {{p}}])",
+            list(&["b", "c"]),
+            "3",
+        ),
+        (
             "SELECT count(*) FROM events WHERE eventName NOT IN ({{p}})",
             list(&["GetObject"]),
             "2",
