@@ -33,6 +33,7 @@ use crate::row_order;
 use crate::search_plan;
 use crate::session;
 use crate::source::{EventSource, SnapshotSource};
+use crate::span::Span;
 use crate::spill::SpillFolder;
 use crate::sql_plan;
 use crate::stream::{QueryStream, Run, TICK, why_to_stop};
@@ -247,6 +248,19 @@ impl Engine {
         self.compile(source, request)?.explained().await
     }
 
+    /// The parameters of the request that its text has no place for. The query is planned
+    /// and not run.
+    pub(crate) async fn unused_parameters(
+        &self,
+        source: Arc<dyn EventSource>,
+        request: &QueryRequest,
+    ) -> Result<Vec<String>, QueryError> {
+        let asked_at = Instant::now();
+        let compiled = self.compile(source, request)?;
+        let (compiled, _) = compiled.planned(&self.threads, request, asked_at).await?;
+        Ok(compiled.unused_parameters)
+    }
+
     fn compile(
         &self,
         source: Arc<dyn EventSource>,
@@ -290,10 +304,16 @@ impl Engine {
         let Planned {
             plan,
             names,
-            warnings,
+            mut warnings,
+            unused_parameters,
             stages,
             is_explain,
         } = planned;
+        warnings.extend(unused_parameters.iter().map(|name| Warning {
+            span: Span::default(),
+            reason: format!("the query has no parameter `{name}`"),
+            hint: None,
+        }));
         let order = match request.is_followed {
             true => {
                 followed::check(&plan, is_explain)?;
@@ -309,6 +329,7 @@ impl Engine {
             plan,
             names,
             warnings,
+            unused_parameters,
             stages,
             is_explain,
             state,
@@ -362,6 +383,7 @@ struct Compiled {
     plan: LogicalPlan,
     names: Vec<String>,
     warnings: Vec<Warning>,
+    unused_parameters: Vec<String>,
     stages: Vec<Stage>,
     is_explain: bool,
     state: SessionState,

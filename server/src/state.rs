@@ -1,5 +1,6 @@
 //! What every request shares.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,6 +114,11 @@ impl ServerState {
     /// The same, for who may wait.
     pub(crate) fn snapshot_now(&self) -> Result<Arc<Snapshot>, OpenError> {
         self.inner.reader.snapshot()
+    }
+
+    /// The splits that queries found lost since the last call.
+    pub(crate) fn take_lost_splits(&self) -> BTreeSet<u64> {
+        self.inner.reader.take_lost_splits()
     }
 
     /// Does what writes, on a thread that may wait for the disk.

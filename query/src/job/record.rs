@@ -84,7 +84,11 @@ impl Asked {
                 AccountScope::All => None,
                 AccountScope::Only(accounts) => Some(accounts.iter().cloned().collect()),
             },
-            parameters: request.parameters.iter().cloned().collect(),
+            parameters: request
+                .parameters
+                .iter()
+                .map(|(name, value)| (name.clone(), value.to_string()))
+                .collect(),
             limit: request.limit,
             timeout_ms: request
                 .timeout

@@ -6,6 +6,7 @@ pub mod openapi;
 pub mod push;
 pub mod queries;
 pub mod query;
+pub mod saved;
 pub mod store_change;
 pub mod stores;
 pub mod upload;

@@ -1,13 +1,14 @@
 //! `POST /v1/query`: a question, answered with rows as they come; `POST /v1/explain`: how
 //! it would be answered.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use tarn_query::{Language, QueryRequest, time};
+use tarn_query::{Language, ParameterValue, QueryRequest, time};
 use tarn_store::{Access, AccountScope, Cancel, TimeRange};
 
 use crate::accept::Format;
@@ -123,7 +124,7 @@ pub fn request(state: &ServerState, body: QueryBody) -> Result<QueryRequest, Pro
             true => AccountScope::All,
             false => AccountScope::Only(body.accounts.into_iter().collect()),
         },
-        parameters: body.parameters.into_iter().collect(),
+        parameters: untyped(body.parameters),
         limit: body.limit,
         is_followed: false,
         timeout: Some(timeout),
@@ -132,6 +133,12 @@ pub fn request(state: &ServerState, body: QueryBody) -> Result<QueryRequest, Pro
         access: Access::Indexed,
         cancel: Cancel::default(),
     })
+}
+
+/// A value of `{{name}}` is what it reads as.
+fn untyped(parameters: BTreeMap<String, String>) -> Vec<(String, ParameterValue)> {
+    let values = parameters.into_iter();
+    values.map(|(name, text)| (name, text.into())).collect()
 }
 
 fn language(name: Option<&str>) -> Result<Language, Problem> {

@@ -5,6 +5,7 @@ mod job;
 mod problem;
 mod push;
 mod query;
+mod saved;
 mod store;
 mod store_change;
 mod sums;
@@ -16,6 +17,10 @@ pub use job::{
 pub use problem::{Position, ProblemDetails};
 pub use push::{PushAnswer, RejectedRecord};
 pub use query::{ExplainedStage, Explanation, QueryBody};
+pub use saved::{
+    SavedQuery, SavedQueryLanguage, SavedQueryParameter, SavedQueryParameterType, SavedQueryRun,
+    SavedQueryValue,
+};
 pub use store::StoreItem;
 pub use store_change::{NewStore, Store, StoreUpdate};
 pub use sums::{EventCounts, FileCounts, RejectReason, RunStatus};
