@@ -378,7 +378,7 @@ impl Jobs {
     ///
     /// **Errors**: it has ended already.
     pub async fn cancel(&self, id: &str) -> Result<JobRecord, JobError> {
-        const WAIT: Duration = Duration::from_millis(500);
+        const WAIT: Duration = Duration::from_secs(2);
         let id = self.parse(id)?;
         let entry = self.0.index.lock().get(id).cloned();
         match entry.ok_or_else(|| self.not_found(id))? {

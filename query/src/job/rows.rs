@@ -116,11 +116,11 @@ impl RowsWriter {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), RowsError> {
+        // Counted first: of a write that fails there may be a part.
+        self.written += bytes.len() as u64;
         self.file
             .write_all(bytes)
-            .map_err(|source| failed("writing", &self.path, source))?;
-        self.written += bytes.len() as u64;
-        Ok(())
+            .map_err(|source| failed("writing", &self.path, source))
     }
 
     /// Makes the rows durable; their folder's entry is synced by whoever made it.

@@ -140,7 +140,7 @@ impl Job {
         let (shared, folder) = (Arc::clone(&self.shared), Arc::clone(&self.folder));
         let id = self.live.id;
         let (record, is_kept) = blocking(move || write_down(&shared, &folder, id, record)).await;
-        *self.live.record.lock() = record.clone();
+        // From here it is found as one that has ended, and never as both.
         self.shared.ended(&self.live, record, is_kept);
     }
 }

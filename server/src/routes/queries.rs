@@ -4,7 +4,7 @@ use std::io;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
@@ -17,7 +17,7 @@ use crate::accept::Format;
 use crate::body::JsonBody;
 use crate::chunks::Chunks;
 use crate::error::Problem;
-use crate::params::Params;
+use crate::params::{Params, Segment};
 use crate::state::{ServerState, blocking};
 use crate::wire::{ProblemDetails, QueryBody, QueryDetails, QueryList, QueryState, ResultsPage};
 
@@ -46,8 +46,10 @@ const ROWS_MAX: usize = 10_000;
     ))]
 pub async fn start(
     State(state): State<ServerState>,
+    params: Params,
     JsonBody(body): JsonBody<QueryBody>,
 ) -> Result<Response, Problem> {
+    params.only(&[])?;
     let request = request(&state, body)?;
     let snapshot = state
         .snapshot()
@@ -143,12 +145,15 @@ pub async fn list(
     responses(
         (status = 200, description = "the query", body = QueryDetails),
         (status = 404, description = "there is no such query, or no longer", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = "4XX", description = "the request is wrong", body = ProblemDetails, content_type = "application/problem+json"),
         (status = "5XX", description = "its state cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
     ))]
 pub async fn show(
     State(state): State<ServerState>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
+    params: Params,
 ) -> Result<Json<QueryDetails>, Problem> {
+    params.only(&[])?;
     let record: JobRecord = of_jobs(&state, move |jobs| jobs.get(&id)).await?;
     Ok(Json(QueryDetails::of(&record)))
 }
@@ -160,12 +165,15 @@ pub async fn show(
         (status = 204, description = "it is gone"),
         (status = 404, description = "there is no such query, or no longer", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 409, description = "it has not ended", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = "4XX", description = "the request is wrong", body = ProblemDetails, content_type = "application/problem+json"),
         (status = "5XX", description = "it cannot be removed", body = ProblemDetails, content_type = "application/problem+json"),
     ))]
 pub async fn delete(
     State(state): State<ServerState>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
+    params: Params,
 ) -> Result<StatusCode, Problem> {
+    params.only(&[])?;
     of_jobs(&state, move |jobs| jobs.delete(&id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -177,12 +185,15 @@ pub async fn delete(
         (status = 200, description = "the query, most likely CANCELLED by now", body = QueryDetails),
         (status = 404, description = "there is no such query, or no longer", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 409, description = "it has ended already", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = "4XX", description = "the request is wrong", body = ProblemDetails, content_type = "application/problem+json"),
         (status = "5XX", description = "its state cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
     ))]
 pub async fn cancel(
     State(state): State<ServerState>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
+    params: Params,
 ) -> Result<Json<QueryDetails>, Problem> {
+    params.only(&[])?;
     let record = state.jobs().cancel(&id).await;
     let record = record.map_err(|error| Problem::of_job(&error))?;
     Ok(Json(QueryDetails::of(&record)))
@@ -214,7 +225,7 @@ pub async fn cancel(
     ))]
 pub async fn results(
     State(state): State<ServerState>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     headers: HeaderMap,
     params: Params,
 ) -> Result<Response, Problem> {

@@ -15,6 +15,7 @@ use crate::accept::Format;
 use crate::answer;
 use crate::body::JsonBody;
 use crate::error::Problem;
+use crate::params::Params;
 use crate::state::ServerState;
 use crate::wire::{Explanation, ProblemDetails, QueryBody};
 
@@ -46,9 +47,11 @@ use crate::wire::{Explanation, ProblemDetails, QueryBody};
     ))]
 pub async fn run(
     State(state): State<ServerState>,
+    params: Params,
     headers: HeaderMap,
     JsonBody(body): JsonBody<QueryBody>,
 ) -> Result<Response, Problem> {
+    params.only(&[])?;
     let format = Format::accepted(&headers, Format::Ndjson)?;
     let request = request(&state, body)?;
     answer::rows(&state, request, format).await
@@ -64,8 +67,10 @@ pub async fn run(
     ))]
 pub async fn explain(
     State(state): State<ServerState>,
+    params: Params,
     JsonBody(body): JsonBody<QueryBody>,
 ) -> Result<Json<Explanation>, Problem> {
+    params.only(&[])?;
     let request = request(&state, body)?;
     let snapshot = state
         .snapshot()
