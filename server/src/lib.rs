@@ -19,6 +19,7 @@ mod params;
 mod routes;
 mod spool;
 mod state;
+mod templates;
 mod upkeep;
 pub mod wire;
 

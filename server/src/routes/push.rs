@@ -69,13 +69,13 @@ async fn take(
     check_name(&push.name)?;
     let limits = &settings.limits;
     let body = request.into_body();
+    // One of an unknown length may be as long as any; a longer one is not held.
     let declared = axum::body::HttpBody::size_hint(&body).exact();
-    let declared = declared.map_or(limits.push_bytes, |n| {
-        usize::try_from(n).unwrap_or(usize::MAX)
-    });
+    let held = declared.and_then(|n| usize::try_from(n).ok());
+    let held = held.unwrap_or(limits.push_bytes).min(limits.push_bytes);
 
     let _turn = state.turns().pushes.take().await?;
-    let _bodies = state.turns().bodies.take(declared).await;
+    let _bodies = state.turns().bodies.take(held).await;
     let body = body::whole(body, limits.push_bytes, limits).await?;
     let is_gzip = body.starts_with(&[0x1f, 0x8b]);
     let unpacked = match is_gzip {
