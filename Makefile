@@ -11,7 +11,7 @@ export TARN_TARGET_DIR ?= $(or $(CARGO_TARGET_DIR),$(HOME)/.cache/tarn/target)
 CARGO := scripts/cargo
 TARN := $(TARN_TARGET_DIR)/release/tarn
 
-.PHONY: help build install demo test test-guards soak bench bench-peers fmt lint
+.PHONY: help build install demo test test-guards soak bench bench-peers bench-server fmt lint
 
 help:
 	@echo 'make demo         build, and show what Tarn does on sample logs'
@@ -20,6 +20,7 @@ help:
 	@echo 'make soak         kill, refuse and load it for SOAK_MINUTES'
 	@echo 'make bench        measure the parts of Tarn'
 	@echo 'make bench-peers  measure Tarn beside DuckDB and ClickHouse'
+	@echo 'make bench-server measure a server under load'
 	@echo 'make build        build $(TARN)'
 	@echo 'make install      install tarn to ~/.cargo/bin'
 	@echo 'make lint         what CI asks of the code besides its tests'
@@ -54,6 +55,10 @@ bench: build
 # ARGS: sizes and options, see benches/peers/run.py --help.
 bench-peers: build
 	benches/peers/run.py --tarn $(TARN) $(ARGS)
+
+# ARGS: length, size and rates, see benches/server/run.py --help.
+bench-server: build
+	benches/server/run.py --tarn $(TARN) $(ARGS)
 
 fmt:
 	$(CARGO) fmt --all

@@ -37,6 +37,9 @@ mod corruption;
 /// What is older than its store keeps is gone, and nothing else is.
 mod retention;
 
+/// The built-in saved queries: what each must find, and what it must not.
+mod library;
+
 /// Everything at once, for seconds here and for hours by `make soak`.
 #[cfg(target_os = "linux")]
 mod soak;

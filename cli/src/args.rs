@@ -79,6 +79,9 @@ pub enum Command {
     /// Event data stores: named collections with selectors and retention
     #[command(subcommand)]
     Stores(StoresCommand),
+    /// Queries with names: a library of built-in ones, and your own
+    #[command(subcommand)]
+    Saved(SavedCommand),
     /// What each import brought, left out and could not take
     #[command(subcommand)]
     Imports(ImportsCommand),
@@ -119,6 +122,12 @@ pub struct ServeArgs {
     /// Seconds that requests may go on once the server is to stop
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub grace: u64,
+    /// Days that results of queries started with `POST /v1/queries` are kept
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=36_500))]
+    pub results_days: u64,
+    /// What those results may take on disk
+    #[arg(long, value_name = "SIZE", default_value = "10G")]
+    pub results_size: Bytes,
     /// Write a line of JSON to stderr for each request
     #[arg(long)]
     pub access_log: bool,
@@ -316,6 +325,145 @@ pub struct FieldsArgs {
     pub account: Vec<String>,
     #[command(flatten)]
     pub listing: ListingArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SavedCommand {
+    /// All saved queries, the built-in ones among them
+    #[command(visible_alias = "ls", after_help = examples::SAVED_LIST)]
+    List(SavedListArgs),
+    /// One query, whole: what it asks, what a hit means, its parameters and text
+    #[command(after_help = examples::SAVED_SHOW)]
+    Show(SavedShowArgs),
+    /// Save a query under a name
+    #[command(after_help = examples::SAVED_CREATE)]
+    Create(Box<SavedCreateArgs>),
+    /// Delete a query that was saved
+    Delete(SavedDeleteArgs),
+    /// Ask a saved query
+    #[command(after_help = examples::SAVED_RUN)]
+    Run(SavedRunArgs),
+    /// Save the queries of TOML files, all or none
+    #[command(after_help = examples::SAVED_IMPORT)]
+    Import(SavedImportArgs),
+    /// Print saved queries as TOML, or write a file for each
+    #[command(after_help = examples::SAVED_EXPORT)]
+    Export(SavedExportArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct SavedListArgs {
+    /// Only queries whose name or title holds this text, or matches it where it has * or ?; case does not matter
+    #[arg(value_name = "PATTERN")]
+    pub pattern: Option<String>,
+    /// Only queries with this tag (repeatable: with all of them)
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<String>,
+    #[command(flatten)]
+    pub listing: ListingArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct SavedShowArgs {
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    #[command(flatten)]
+    pub listing: ListingArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct SavedCreateArgs {
+    /// The name: a letter, then letters, digits, dots, underscores and hyphens
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// The query; without one, it is read from stdin
+    #[arg(value_name = "TEXT", conflicts_with = "file")]
+    pub text: Option<String>,
+    /// Read the query from a file
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// The language of the query
+    #[arg(long, value_enum, value_name = "LANGUAGE", default_value_t = LanguageChoice::Auto)]
+    pub lang: LanguageChoice,
+    /// What it asks, in a line
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// What it asks, in more than a line
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// What a row of the result means
+    #[arg(long, value_name = "TEXT")]
+    pub hit_means: Option<String>,
+    /// What gives rows that mean nothing
+    #[arg(long, value_name = "TEXT")]
+    pub false_positives: Option<String>,
+    /// An ATT&CK technique: T1078 or T1078.004
+    #[arg(long, value_name = "ID")]
+    pub technique: Option<String>,
+    /// A word to find it by (repeatable)
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<String>,
+    /// The time that it begins at unless another is given: 7d, 2024-05-01
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// The time that it ends before unless another is given
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub until: Option<String>,
+    /// A parameter of the text, {{NAME}}; types: text, number, boolean, time, account, list (repeatable)
+    #[arg(long, value_name = "NAME[:TYPE][=DEFAULT]")]
+    pub param: Vec<String>,
+    /// Overwrite a query of the same name
+    #[arg(long)]
+    pub replace: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SavedDeleteArgs {
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SavedRunArgs {
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// A value for a parameter of the query (repeatable)
+    #[arg(short, long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub param: Vec<(String, String)>,
+    /// Go on with the events that arrive, until Ctrl-C: for rows as they are, not for
+    /// counts, orders or limits
+    #[arg(long, conflicts_with_all = ["explain", "profile", "exit_status", "timeout"])]
+    pub follow: bool,
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct SavedImportArgs {
+    /// Files, folders (their .toml files), or - for stdin
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub files: Vec<PathBuf>,
+    /// Overwrite queries of the same names
+    #[arg(long)]
+    pub replace: bool,
+    #[command(flatten)]
+    pub listing: ListingArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct SavedExportArgs {
+    /// Only these, built-in ones too [default: all that were saved]
+    #[arg(value_name = "NAME", conflicts_with = "built_in")]
+    pub names: Vec<String>,
+    /// All built-in ones
+    #[arg(long)]
+    pub built_in: bool,
+    /// Write a file for each query into this folder
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: Option<PathBuf>,
 }
 
 /// How a list is shown.

@@ -10,7 +10,8 @@ use tarn_query::results::{
     TableOptions, TableWriter,
 };
 use tarn_query::{
-    Code, Engine, EngineOptions, Language, QueryError, QueryRequest, QueryStream, Warning,
+    Code, Engine, EngineOptions, Language, ParameterValue, QueryError, QueryRequest, QueryStream,
+    Warning,
 };
 use tarn_store::{Access, Cancel, Reader, Snapshot, TimeRange};
 use tokio::runtime::Runtime;
@@ -26,8 +27,16 @@ use crate::terminal::BOLD;
 pub struct Question<'q> {
     pub text: &'q str,
     pub language: Language,
-    pub parameters: &'q [(String, String)],
+    pub parameters: &'q [(String, ParameterValue)],
     pub run: &'q RunArgs,
+}
+
+/// Values of `-p`, each of which is what it reads as.
+pub fn untyped(given: &[(String, String)]) -> Vec<(String, ParameterValue)> {
+    given
+        .iter()
+        .map(|(name, text)| (name.clone(), text.as_str().into()))
+        .collect()
 }
 
 /// A row as its names and values.

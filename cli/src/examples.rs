@@ -9,6 +9,7 @@ EXAMPLES
   tarn demo                                  see it work on sample logs
   tarn import ~/logs/AWSLogs                 take in a folder of CloudTrail logs
   tarn search AKIAIOSFODNN7EXAMPLE -l        in which accounts was this key used?
+  tarn saved list                            what to ask: a library of queries
   tarn query                                 a shell with completion
   tarn query 'stats count(*) by eventName | sort count(*) desc | limit 10'
   tarn query \"SELECT eventTime, eventName FROM events WHERE errorCode = 'AccessDenied'\"
@@ -121,6 +122,55 @@ pub const STORES_UPDATE: &str = "\
 EXAMPLES
   tarn stores update audit --retention 365
   tarn stores update audit --name audit-2024 --termination-protection";
+
+pub const SAVED_LIST: &str = "\
+EXAMPLES
+  tarn saved list
+  tarn saved list --tag keys                 what there is about access keys
+  tarn saved list '*login*'
+  tarn saved show console-logins-without-mfa";
+
+pub const SAVED_SHOW: &str = "\
+EXAMPLES
+  tarn saved show root-activity
+  tarn saved show root-activity -o json";
+
+pub const SAVED_CREATE: &str = r#"EXAMPLES
+  tarn saved create logins 'filter eventName = "ConsoleLogin" | stats count(*) by userIdentity.arn'
+  tarn saved create by-user -f by-user.sql --title 'What a user did' --tag audit --since 30d
+  tarn saved create large --param bytes:number=1000000 \
+    'filter additionalEventData.bytesTransferredOut > {{bytes}}'
+  tarn saved create by-user -f by-user.sql --replace
+
+The query must compile, and every {{name}} in it must be declared. Types: text,
+number, boolean, time, account, list (a list stands in brackets: in [{{names}}] in
+Insights QL, IN ({{names}}) in SQL)."#;
+
+pub const SAVED_RUN: &str = "\
+EXAMPLES
+  tarn saved run console-logins-without-mfa
+  tarn saved run what-a-key-did -p key=AKIAIOSFODNN7EXAMPLE
+  tarn saved run old-keys-in-use -p days=180 -o csv
+  tarn saved run denied-calls --since 2024-05-01 --until 2024-06-01 --account 111122223333
+  tarn saved run trails-changed -e --since 1h || echo 'all trails are as they were'
+
+Without --since and --until the query's own time range holds. All options of
+`tarn query` that say how a query is run and shown can be used.";
+
+pub const SAVED_IMPORT: &str = "\
+EXAMPLES
+  tarn saved import queries/                 every .toml file of a folder
+  tarn saved import --replace queries/       and overwrite those that differ
+  tarn saved export --built-in > library.toml
+
+Nothing is taken in unless everything can be: each query must compile. Queries
+that are there already, word for word, stay as they are.";
+
+pub const SAVED_EXPORT: &str = "\
+EXAMPLES
+  tarn saved export > queries.toml
+  tarn saved export --dir queries            a file for each, to be kept in git
+  tarn saved export root-activity > my-root-activity.toml";
 
 pub const IMPORTS_LIST: &str = "\
 EXAMPLES

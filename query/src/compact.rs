@@ -13,10 +13,12 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, ByteView, GenericByteViewArray, MAX_INLINE_VIEW_LEN, RecordBatch,
-    RecordBatchOptions, make_array,
+    RecordBatchOptions, UInt32Array, make_array,
 };
 use datafusion::arrow::buffer::{Buffer, ScalarBuffer};
+use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{BinaryViewType, ByteViewType, DataType, StringViewType};
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
@@ -175,6 +177,42 @@ fn compact_array(array: &ArrayRef) -> Result<ArrayRef> {
     })
 }
 
+/// The batch with nothing in its buffers but what it shows. Formats that write buffers as
+/// they are would write those that batches share with each of them.
+pub fn lean(batch: &RecordBatch) -> std::result::Result<RecordBatch, ArrowError> {
+    let columns = batch.columns().iter().map(lean_array);
+    let columns = columns.collect::<std::result::Result<Vec<_>, _>>()?;
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(batch.schema(), columns, &rows)
+}
+
+fn lean_array(array: &ArrayRef) -> std::result::Result<ArrayRef, ArrowError> {
+    Ok(match array.data_type() {
+        DataType::Utf8View => lean_views::<StringViewType>(array),
+        DataType::BinaryView => lean_views::<BinaryViewType>(array),
+        nested if has_views(nested) => {
+            // Values of lists that a slice does not show are among the children still.
+            let rows = UInt32Array::from_iter_values(0..array.len() as u32);
+            let data = take(array, &rows, None)?.to_data();
+            let children = data.child_data().iter();
+            let children = children
+                .map(|child| Ok(lean_array(&make_array(child.clone()))?.to_data()))
+                .collect::<std::result::Result<Vec<_>, ArrowError>>()?;
+            make_array(data.into_builder().child_data(children).build()?)
+        }
+        _ => Arc::clone(array),
+    })
+}
+
+fn lean_views<T: ByteViewType>(array: &ArrayRef) -> ArrayRef {
+    let views: &GenericByteViewArray<T> = array.as_byte_view();
+    let held: usize = views.data_buffers().iter().map(Buffer::len).sum();
+    match held > views.total_buffer_bytes_used() {
+        true => Arc::new(views.gc()),
+        false => Arc::clone(array),
+    }
+}
+
 /// Buffers of so many bytes in all may be kept for a batch that uses less than half of
 /// them: other batches may share them, as they do a dictionary.
 const SHARED_BYTES_MAX: usize = 512 << 10;
@@ -227,8 +265,8 @@ fn needed<T: ByteViewType>(views: &GenericByteViewArray<T>) -> Result<GenericByt
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::{ListBuilder, StringViewArray, StringViewBuilder, UInt32Array};
-    use datafusion::arrow::compute::{concat, take};
+    use datafusion::arrow::array::{ListBuilder, StringViewArray, StringViewBuilder};
+    use datafusion::arrow::compute::concat;
 
     use super::*;
 

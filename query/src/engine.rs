@@ -5,7 +5,7 @@
 //! events are read.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono::DateTime;
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
@@ -15,6 +15,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::physical_plan::execution_plan::EmissionType;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use tarn_store::{AccountScope, Cancel, Snapshot, TimeOrder, fields};
 use tokio::time::Instant;
@@ -32,9 +33,11 @@ use crate::row_order;
 use crate::search_plan;
 use crate::session;
 use crate::source::{EventSource, SnapshotSource};
+use crate::span::Span;
 use crate::spill::SpillFolder;
 use crate::sql_plan;
 use crate::stream::{QueryStream, Run, TICK, why_to_stop};
+use crate::syntax::Warning;
 use crate::table::QueryScope;
 use crate::threads::Threads;
 
@@ -50,6 +53,16 @@ pub struct EngineOptions {
     pub spill_dir: PathBuf,
 }
 
+/// Whose query it is, where others ask at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// Somebody waits for the rows. A query that can only answer when it has read
+    /// everything (one that sorts, groups or joins) lets others go first all the same.
+    Attended,
+    /// Nobody waits: all others go first.
+    Background,
+}
+
 /// Answers queries.
 pub struct Engine {
     state: SessionState,
@@ -59,6 +72,9 @@ pub struct Engine {
     budget: Arc<Budget>,
     spill_folder: PathBuf,
     threads: Threads,
+    n_threads: usize,
+    /// For what takes long where others ask too; none where they could not be started.
+    behind: OnceLock<Option<Threads>>,
     /// Removed with the engine.
     _spill: Option<SpillFolder>,
 }
@@ -88,6 +104,8 @@ impl Engine {
         })?;
         Ok(Self {
             threads,
+            n_threads: options.threads,
+            behind: OnceLock::new(),
             functions: Arc::new(function_names(&state)),
             state,
             runtime,
@@ -119,6 +137,26 @@ impl Engine {
         source: Arc<dyn EventSource>,
         request: &QueryRequest,
     ) -> Result<QueryStream, QueryError> {
+        self.run(source, request, None).await
+    }
+
+    /// As [`Engine::query`], of one who asks beside others.
+    pub async fn query_among_others(
+        &self,
+        snapshot: Arc<Snapshot>,
+        request: &QueryRequest,
+        priority: Priority,
+    ) -> Result<QueryStream, QueryError> {
+        let source = SnapshotSource::new(snapshot, request.now_ms);
+        self.run(Arc::new(source), request, Some(priority)).await
+    }
+
+    async fn run(
+        &self,
+        source: Arc<dyn EventSource>,
+        request: &QueryRequest,
+        priority: Option<Priority>,
+    ) -> Result<QueryStream, QueryError> {
         let asked_at = Instant::now();
         let mut compiled = self.compile(source, request)?;
         if compiled.is_explain {
@@ -129,7 +167,15 @@ impl Engine {
         let context = compiled.task_context(&self.runtime, &share)?;
         let started_at = Instant::now();
         let batches = {
-            let _here = self.threads.enter();
+            let goes_behind = match priority {
+                None => false,
+                Some(Priority::Attended) => takes_all(physical.as_ref()),
+                Some(Priority::Background) => true,
+            };
+            let _here = match goes_behind {
+                true => self.behind().enter(),
+                false => self.threads.enter(),
+            };
             execute_stream(Arc::clone(&physical), context)
                 .map(Pump::start)
                 .map_err(|error| compiled.told.translate(error, false))?
@@ -155,6 +201,31 @@ impl Engine {
         ))
     }
 
+    /// Compiles the query and no more: tells the language that it is read as, and what it
+    /// probably does not mean.
+    ///
+    /// **Cost**: a millisecond; nothing is read.
+    pub fn check(
+        &self,
+        snapshot: Arc<Snapshot>,
+        request: &QueryRequest,
+    ) -> Result<(Language, Vec<Warning>), QueryError> {
+        let source = SnapshotSource::new(snapshot, request.now_ms);
+        let compiled = self.compile(Arc::new(source), request)?;
+        compiled.optimized()?;
+        Ok((compiled.language, compiled.warnings))
+    }
+
+    /// Threads for what takes long.
+    fn behind(&self) -> &Threads {
+        let started = self.behind.get_or_init(|| {
+            Threads::behind(self.n_threads)
+                .inspect_err(|error| tracing::warn!(%error, "no threads for long queries"))
+                .ok()
+        });
+        started.as_ref().unwrap_or(&self.threads)
+    }
+
     /// Every stage of the query's way, without running it.
     pub async fn explain(
         &self,
@@ -175,6 +246,19 @@ impl Engine {
         request: &QueryRequest,
     ) -> Result<Vec<Stage>, QueryError> {
         self.compile(source, request)?.explained().await
+    }
+
+    /// The parameters of the request that its text has no place for. The query is planned
+    /// and not run.
+    pub(crate) async fn unused_parameters(
+        &self,
+        source: Arc<dyn EventSource>,
+        request: &QueryRequest,
+    ) -> Result<Vec<String>, QueryError> {
+        let asked_at = Instant::now();
+        let compiled = self.compile(source, request)?;
+        let (compiled, _) = compiled.planned(&self.threads, request, asked_at).await?;
+        Ok(compiled.unused_parameters)
     }
 
     fn compile(
@@ -220,10 +304,16 @@ impl Engine {
         let Planned {
             plan,
             names,
-            warnings,
+            mut warnings,
+            unused_parameters,
             stages,
             is_explain,
         } = planned;
+        warnings.extend(unused_parameters.iter().map(|name| Warning {
+            span: Span::default(),
+            reason: format!("the query has no parameter `{name}`"),
+            hint: None,
+        }));
         let order = match request.is_followed {
             true => {
                 followed::check(&plan, is_explain)?;
@@ -239,6 +329,7 @@ impl Engine {
             plan,
             names,
             warnings,
+            unused_parameters,
             stages,
             is_explain,
             state,
@@ -255,6 +346,14 @@ fn limited(plan: LogicalPlan, limit: Option<usize>) -> Result<LogicalPlan, DataF
             .limit(0, Some(limit))?
             .build(),
     }
+}
+
+/// Whether a plan has to read all of something before it gives a row.
+fn takes_all(plan: &dyn ExecutionPlan) -> bool {
+    let children = plan.children();
+    children.len() > 1
+        || plan.properties().emission_type != EmissionType::Incremental
+        || children.into_iter().any(|child| takes_all(child.as_ref()))
 }
 
 fn function_names(state: &SessionState) -> Vec<String> {
@@ -283,7 +382,8 @@ struct Compiled {
     language: Language,
     plan: LogicalPlan,
     names: Vec<String>,
-    warnings: Vec<crate::syntax::Warning>,
+    warnings: Vec<Warning>,
+    unused_parameters: Vec<String>,
     stages: Vec<Stage>,
     is_explain: bool,
     state: SessionState,
@@ -420,5 +520,47 @@ impl Told {
             names.extend(self.source.observed_fields(store, &self.accounts));
         }
         names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine_tests::records::Records;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_reads_everything_first_goes_behind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = Engine::new(EngineOptions {
+            memory_bytes: 64 << 20,
+            threads: 2,
+            spill_dir: folder.path().join("tmp"),
+        });
+        let engine = engine.expect("starts");
+        let goes_behind = async |text: &str| {
+            let source = Records::new(&[r#"{"eventTime":"2024-01-01T00:00:00Z","eventName":"A"}"#]);
+            let request = QueryRequest::new(text, 0);
+            let compiled = engine.compile(source, &request).expect(text);
+            let physical = compiled.physical_plan().await.expect(text);
+            takes_all(physical.as_ref())
+        };
+        for short in [
+            "SELECT eventName FROM events WHERE eventID = '1'",
+            "SELECT eventName FROM events ORDER BY eventTime DESC LIMIT 100",
+            "SELECT upper(eventName) AS n FROM events WHERE eventName LIKE '%a%' LIMIT 5",
+            "fields @timestamp, eventName | filter errorCode like /Denied/ | limit 50",
+            "fields eventName | sort @timestamp desc | limit 100",
+        ] {
+            assert!(!goes_behind(short).await, "{short}");
+        }
+        for long in [
+            "SELECT eventName, count(*) AS n FROM events GROUP BY 1",
+            "stats count(*) by bin(1h)",
+            "SELECT eventName FROM events ORDER BY eventName",
+            "SELECT a.eventName FROM events a JOIN events b ON a.eventID = b.eventID",
+            "SELECT lag(eventName) OVER (ORDER BY eventTime) AS n FROM events",
+        ] {
+            assert!(goes_behind(long).await, "{long}");
+        }
     }
 }

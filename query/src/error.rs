@@ -51,6 +51,8 @@ pub enum Code {
     TimedOut,
     Cancelled,
     MemoryExceeded,
+    /// The rows of a job found no room.
+    Results,
     Internal,
 }
 
@@ -74,6 +76,7 @@ impl Code {
             Self::TimedOut => "timed_out",
             Self::Cancelled => "cancelled",
             Self::MemoryExceeded => "memory_exceeded",
+            Self::Results => "results",
             Self::Internal => "internal",
         }
     }
@@ -83,7 +86,7 @@ impl Code {
             Self::TimedOut => ErrorKind::TimedOut,
             Self::Cancelled => ErrorKind::Cancelled,
             Self::MemoryExceeded => ErrorKind::MemoryExceeded,
-            Self::Execution | Self::Scan | Self::Internal => ErrorKind::Failed,
+            Self::Execution | Self::Scan | Self::Results | Self::Internal => ErrorKind::Failed,
             _ => ErrorKind::Usage,
         }
     }

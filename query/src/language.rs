@@ -3,13 +3,16 @@
 //! Nothing is tried out: a text that almost parses as one language must get that
 //! language's error and not be taken for a search for its words.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Code, QueryError};
 use crate::insights::COMMANDS;
 use crate::span::Span;
 use crate::suggest;
 
 /// The languages of queries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Language {
     /// The text tells, see [`detect`].
     #[default]

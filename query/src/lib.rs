@@ -18,6 +18,7 @@
 //!                            │
 //!                            ▼
 //!                         results                   JSON, CSV, tables, Arrow
+//!                         job                       turns, states, rows that are kept
 //! ```
 //!
 //! [`Engine`] walks the way; [`EventSource`] is all that it asks of a store. What goes
@@ -34,12 +35,14 @@ mod followed;
 pub mod functions;
 mod groups;
 pub mod insights;
+pub mod job;
 mod kept_order;
 mod language;
 mod leaf_pass;
 mod leaves;
 mod memory;
 mod nested_loops;
+mod parameters;
 mod patterns;
 mod planned;
 mod pump;
@@ -48,6 +51,7 @@ mod request;
 mod resolve;
 pub mod results;
 mod row_order;
+pub mod saved;
 pub mod search;
 mod search_function;
 mod search_plan;
@@ -68,9 +72,10 @@ pub mod time;
 mod time_order;
 
 pub use chrono_tz::Tz;
-pub use engine::{Engine, EngineOptions};
+pub use engine::{Engine, EngineOptions, Priority};
 pub use error::{Code, ErrorKind, QueryError};
 pub use language::{Language, detect};
+pub use parameters::ParameterValue;
 pub use request::{QueryRequest, Stage};
 pub use source::{EventSource, Partition, PlannedScan, SnapshotSource};
 pub use span::Span;

@@ -10,7 +10,6 @@ use tarn_store::{StoreId, TimeRange};
 use crate::error::QueryError;
 use crate::request::{QueryRequest, Stage};
 use crate::search_plan::Clock;
-use crate::span::Span;
 use crate::syntax::Warning;
 use crate::table::QueryScope;
 
@@ -42,19 +41,6 @@ impl Planning<'_> {
             .any(|chosen| chosen.eq_ignore_ascii_case(name))
     }
 
-    /// A warning for each value that the query has no place for.
-    pub fn unused_parameters(&self, used: &[String]) -> Vec<Warning> {
-        let names = self.request.parameters.iter().map(|(name, _)| name);
-        names
-            .filter(|name| !used.contains(name))
-            .map(|name| Warning {
-                span: Span::default(),
-                reason: format!("the query has no parameter `{name}`"),
-                hint: None,
-            })
-            .collect()
-    }
-
     /// The store that a name in the query means.
     ///
     /// **Errors**: there is none, with the nearest there is.
@@ -78,6 +64,8 @@ pub struct Planned {
     /// plan are unique and in lower case for SQL.
     pub names: Vec<String>,
     pub warnings: Vec<Warning>,
+    /// The parameters that the text has no place for.
+    pub unused_parameters: Vec<String>,
     /// How the query was understood, for `--explain`: its syntax, then its plan.
     pub stages: Vec<Stage>,
     /// Whether the query asks for its plan and not for rows.

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use tarn_store::{Access, AccountScope, Cancel, TimeRange};
 
 use crate::language::Language;
+use crate::parameters::ParameterValue;
 use crate::search_plan::Clock;
 
 /// A query with all that it depends on: the engine reads neither clock nor environment.
@@ -21,7 +22,7 @@ pub struct QueryRequest {
     /// Only events of these accounts.
     pub scope: AccountScope,
     /// Values of `{{name}}`.
-    pub parameters: Vec<(String, String)>,
+    pub parameters: Vec<(String, ParameterValue)>,
     /// Rows at most, over what the query says.
     pub limit: Option<usize>,
     /// Whether the query is asked again of the events that arrive: only what gives a row

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use tarn_store::groups::{Aggregate, GroupKey, GroupTable, Grouping};
+use tarn_store::groups::{GroupRequest, GroupTable, Grouping};
 use tarn_store::path::{Arrays, FieldPath};
 use tarn_store::{
     Access, AccountScope, Cancel, Field, FieldTest, Matcher, Predicate, ScanError, ScanPartition,
@@ -91,7 +91,7 @@ pub trait Partition: Send + Sync {
     fn run(&self, emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>) -> Result<(), QueryError>;
 
     /// The groups that [`Partition::group`] can tell; none where it knows not how.
-    fn grouping(&self, _keys: Vec<GroupKey>, _aggregates: Vec<Aggregate>) -> Option<Grouping> {
+    fn grouping(&self, _wanted: GroupRequest) -> Option<Grouping> {
         None
     }
 
@@ -208,8 +208,8 @@ impl Partition for ScanPartition {
         ScanPartition::run(self, emit).map_err(scan_error)
     }
 
-    fn grouping(&self, keys: Vec<GroupKey>, aggregates: Vec<Aggregate>) -> Option<Grouping> {
-        ScanPartition::grouping(self, keys, aggregates)
+    fn grouping(&self, wanted: GroupRequest) -> Option<Grouping> {
+        ScanPartition::grouping(self, wanted)
     }
 
     fn group(

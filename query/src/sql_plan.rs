@@ -28,10 +28,7 @@ pub fn plan(planning: &Planning<'_>) -> Result<Planned> {
         sql::parse(planning.text, &request.parameters, request.now_ms).map_err(external)?;
     let syntax = Stage::new("syntax", parsed.rewritten());
     let is_explain = parsed.is_explain;
-    let is_used = |name: &String| !parsed.unused_parameters.contains(name);
-    let given = request.parameters.iter().map(|(name, _)| name.clone());
-    let used: Vec<String> = given.filter(is_used).collect();
-    let warnings = planning.unused_parameters(&used);
+    let unused_parameters = parsed.unused_parameters.clone();
     let table = |name: &TableName| -> Result<Arc<dyn TableSource>, QueryError> {
         let store = planning
             .store(&name.text)
@@ -54,7 +51,8 @@ pub fn plan(planning: &Planning<'_>) -> Result<Planned> {
     Ok(Planned {
         plan,
         names,
-        warnings,
+        warnings: Vec::new(),
+        unused_parameters,
         stages: vec![syntax, unresolved],
         is_explain,
     })

@@ -5,6 +5,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use tarn_query::job::{JobError, RowsError};
 use tarn_query::{ErrorKind, QueryError};
 use tarn_store::OpenError;
 use tarn_store::owner::{Refusal, SessionError};
@@ -13,6 +14,8 @@ use crate::wire::{Position, ProblemDetails};
 
 /// After so many seconds the directory may be written again.
 const RETRY_SECONDS: u64 = 1;
+/// After so many seconds there may be a place for one more query.
+const RETRY_JOB_SECONDS: u64 = 5;
 const SEND_AS_IMPORT: &str = "POST /v1/imports takes files of any size";
 
 /// An answer that says what is wrong.
@@ -47,12 +50,34 @@ impl Problem {
             ErrorKind::Usage => StatusCode::BAD_REQUEST,
             ErrorKind::TimedOut => StatusCode::REQUEST_TIMEOUT,
             ErrorKind::MemoryExceeded => StatusCode::INSUFFICIENT_STORAGE,
-            ErrorKind::Cancelled | ErrorKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+            // By somebody else, or by the end of the server.
+            ErrorKind::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let mut problem = Self::new(status, error.code.as_str(), error.message.clone());
         problem.details.hint.clone_from(&error.hint);
         problem.details.position = error.span.map(|span| Position::of(text, span.start));
         problem
+    }
+
+    /// A query that is kept, and what is not to be had of it.
+    pub fn of_job(error: &JobError) -> Self {
+        let (status, kind) = match error {
+            JobError::NotFound { .. } => (StatusCode::NOT_FOUND, "no-such-query"),
+            JobError::Over { .. } => (StatusCode::CONFLICT, "query-over"),
+            JobError::Running { .. } => (StatusCode::CONFLICT, "query-running"),
+            JobError::NoRows { .. } => (StatusCode::CONFLICT, "no-rows"),
+            JobError::Full(_) => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests"),
+            JobError::Rows(RowsError::BadToken) => (StatusCode::BAD_REQUEST, "bad-request"),
+            JobError::KeepsNone { .. } => (StatusCode::SERVICE_UNAVAILABLE, "keeps-no-results"),
+            JobError::Keep { .. } => (StatusCode::INSUFFICIENT_STORAGE, "not-kept"),
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "results"),
+        };
+        let problem = Self::new(status, kind, error.to_string());
+        match error {
+            JobError::Full(_) => problem.retry_after(RETRY_JOB_SECONDS),
+            _ => problem,
+        }
     }
 
     /// A directory that cannot be read.

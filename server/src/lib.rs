@@ -5,9 +5,12 @@
 //! whoever reaches the port may read everything. [`access`] keeps web pages of
 //! a browser on the same machine from being that reader.
 
+mod accept;
 mod access;
 mod access_log;
+mod answer;
 mod body;
+mod chunks;
 mod connections;
 mod description;
 mod error;
@@ -69,6 +72,18 @@ fn routes() -> OpenApiRouter<ServerState> {
         .routes(routes!(routes::metrics::metrics))
         .routes(routes!(routes::openapi::describe))
         .routes(routes!(routes::query::run))
+        .routes(routes!(routes::query::explain))
+        .routes(routes!(routes::queries::list, routes::queries::start))
+        .routes(routes!(routes::queries::show, routes::queries::delete))
+        .routes(routes!(routes::queries::cancel))
+        .routes(routes!(routes::queries::results))
+        .routes(routes!(routes::saved::list))
+        .routes(routes!(
+            routes::saved::show,
+            routes::saved::put,
+            routes::saved::delete
+        ))
+        .routes(routes!(routes::saved::run))
         .routes(routes!(routes::stores::list, routes::store_change::create))
         .routes(routes!(
             routes::store_change::update,
@@ -115,6 +130,7 @@ pub async fn serve(
     let upkeep = Upkeep::start(&state).map_err(ServeError::Thread)?;
     on_listening(listener.local_addr().map_err(listen)?);
     connections::serve(listener, router(state.clone()), &state, stop).await;
+    state.jobs().close(state.settings().limits.grace).await;
     // Nobody is asked any more: what other processes have handed over is cut short.
     let hurry = Cancel::default();
     hurry.cancel();
@@ -124,6 +140,9 @@ pub async fn serve(
     });
     closed.await.map_err(ServeError::Close)
 }
+
+#[cfg(test)]
+mod query_tests;
 
 #[cfg(test)]
 mod tests {
@@ -256,6 +275,43 @@ mod tests {
             methods.sort();
             assert_eq!(allowed, methods, "{template}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_split_that_a_query_found_damaged_is_built_anew() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let event =
+            r#"{"eventTime":"2026-05-01T00:00:00Z","eventID":"1","recipientAccountId":"1"}"#;
+        let log = dir.path().join("log.json");
+        std::fs::write(&log, event).expect("written");
+        let data = dir.path().join("data");
+        let session = Session::open(&data, &write_options()).expect("opened");
+        let request = tarn_store::import::ImportRequest {
+            paths: vec![log],
+            ..Default::default()
+        };
+        let imported = session.import(&request, &mut |_| {}, &Cancel::default());
+        assert_eq!(imported.expect("imported").records.stored, 1);
+        session.close().expect("closed");
+        let mut splits = std::fs::read_dir(data.join("splits")).expect("listed");
+        let split = splits.next().expect("one").expect("read").path();
+        std::fs::write(&split, b"nothing of a split").expect("written");
+
+        let state = state(&data);
+        let count = || query(r#"{"query": "stats count(*) as n by eventID"}"#);
+        let (status, body) = ask(&state, count()).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{body}");
+        let upkeep = Upkeep::start(&state).expect("threads");
+        let begun = std::time::Instant::now();
+        let mended = loop {
+            let (status, body) = ask(&state, count()).await;
+            if status == StatusCode::OK || begun.elapsed() > Duration::from_secs(60) {
+                break body;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        upkeep.stop();
+        assert_eq!(mended, "{\"eventID\":\"1\",\"n\":1}\n");
     }
 
     #[tokio::test]

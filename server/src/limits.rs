@@ -36,6 +36,15 @@ pub struct Limits {
     /// Imports at once, and how many more may wait.
     pub imports: usize,
     pub imports_waiting: usize,
+    /// Queries at once whose rows are sent as they come, and how many more may wait.
+    pub queries: usize,
+    pub queries_waiting: usize,
+    /// Queries at once whose rows are kept, and how many more may wait.
+    pub jobs: usize,
+    pub jobs_waiting: usize,
+    /// How long rows are kept, and what they may take on disk.
+    pub results_time: Duration,
+    pub results_bytes: u64,
     /// How long requests may go on once the server is to stop.
     pub grace: Duration,
 }
@@ -56,6 +65,12 @@ impl Default for Limits {
             import_files: 200_000,
             imports: 2,
             imports_waiting: 8,
+            queries: 16,
+            queries_waiting: 256,
+            jobs: 2,
+            jobs_waiting: 100,
+            results_time: Duration::from_secs(7 * 86_400),
+            results_bytes: 10 << 30,
             grace: Duration::from_secs(10),
         }
     }

@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 
 pub use ingest::IngestMetrics;
 pub use process::ProcessMetrics;
-pub use queries::{Kind, QueryMetrics};
+pub use queries::QueryMetrics;
 
 /// Every metric of the server.
 pub struct Metrics {

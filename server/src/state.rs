@@ -1,11 +1,14 @@
 //! What every request shares.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tarn_query::job::{FolderError, JobOptions, Jobs, LaneOptions};
 use tarn_query::{Engine, EngineOptions, QueryError, Tz};
 use tarn_store::data_store::DEFAULT_STORE;
+use tarn_store::directory::Directory;
 use tarn_store::manage::NewStore;
 use tarn_store::owner::{Session, SessionError};
 use tarn_store::{OpenError, Reader, Snapshot, WriteOptions};
@@ -38,6 +41,8 @@ pub enum StartError {
     Session(#[from] SessionError),
     #[error("{}", .0.message)]
     Engine(QueryError),
+    #[error("results of queries: {0}")]
+    Results(FolderError),
 }
 
 /// The directory, and the engine that answers from it.
@@ -51,7 +56,8 @@ struct Inner {
     reader: Reader,
     engine: Engine,
     settings: Settings,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
+    jobs: Jobs,
     turns: Turns,
     request_ids: RequestIds,
 }
@@ -78,13 +84,16 @@ impl ServerState {
             }
         }
         let engine = Engine::new(settings.engine.clone()).map_err(StartError::Engine)?;
+        let metrics = Arc::new(Metrics::default());
+        let jobs = open_jobs(root, &settings, &metrics)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 session,
                 reader,
                 engine,
                 turns: Turns::new(&settings.limits),
-                metrics: Metrics::default(),
+                metrics,
+                jobs,
                 request_ids: RequestIds::default(),
                 settings,
             }),
@@ -105,6 +114,11 @@ impl ServerState {
     /// The same, for who may wait.
     pub(crate) fn snapshot_now(&self) -> Result<Arc<Snapshot>, OpenError> {
         self.inner.reader.snapshot()
+    }
+
+    /// The splits that queries found lost since the last call.
+    pub(crate) fn take_lost_splits(&self) -> BTreeSet<u64> {
+        self.inner.reader.take_lost_splits()
     }
 
     /// Does what writes, on a thread that may wait for the disk.
@@ -133,6 +147,10 @@ impl ServerState {
         &self.inner.metrics
     }
 
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.inner.jobs
+    }
+
     pub(crate) fn turns(&self) -> &Turns {
         &self.inner.turns
     }
@@ -148,6 +166,34 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+}
+
+/// Of several servers of a directory one keeps results.
+fn open_jobs(root: &Path, settings: &Settings, metrics: &Arc<Metrics>) -> Result<Jobs, StartError> {
+    let limits = &settings.limits;
+    let counting = Arc::clone(metrics);
+    let options = JobOptions {
+        folder: Directory::at(root).results(),
+        attended: LaneOptions {
+            running_max: limits.queries,
+            queued_max: limits.queries_waiting,
+        },
+        jobs: LaneOptions {
+            running_max: limits.jobs,
+            queued_max: limits.jobs_waiting,
+        },
+        keep: limits.results_time,
+        bytes_max: limits.results_bytes,
+        clock: settings.clock,
+        on_end: Some(Arc::new(move |record| counting.queries.ended(record))),
+    };
+    match Jobs::open(options.clone()) {
+        Err(error @ FolderError::Taken { .. }) => {
+            tracing::warn!(%error, "no results are kept");
+            Ok(Jobs::keeping_none(options, error.to_string()))
+        }
+        opened => opened.map_err(StartError::Results),
+    }
 }
 
 /// A guest may come while the owner is still making the directory.

@@ -1,6 +1,8 @@
 //! What the server does unasked: it takes the directory when its owner leaves, makes
-//! splits of what was pushed, merges, and drops what has expired.
+//! splits of what was pushed, merges, builds splits anew that queries found damaged, and
+//! drops what has expired, results of queries too.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -64,11 +66,32 @@ fn merge(state: &ServerState, stop: &Cancel) {
     let session = state.session();
     // It was done when the directory was taken.
     let mut expired = Instant::now();
+    let mut not_mended = BTreeSet::new();
     while wait(stop) {
+        mend(state, &mut not_mended);
         told("splits could not be merged", session.merge_due(stop));
         if expired.elapsed() >= EXPIRE_EVERY {
             told("what has expired is still there", session.expire());
+            state.jobs().sweep();
             expired = Instant::now();
+        }
+    }
+}
+
+/// Builds lost splits anew, each of which is tried once: every query that needs it names
+/// it again.
+fn mend(state: &ServerState, not_mended: &mut BTreeSet<u64>) {
+    for split in state.take_lost_splits() {
+        if not_mended.contains(&split) {
+            continue;
+        }
+        match state.session().mend(split) {
+            Ok(Some(_)) => tracing::warn!(split, "a damaged split was built anew from the events"),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(split, %error, "a damaged split cannot be built anew");
+                not_mended.insert(split);
+            }
         }
     }
 }

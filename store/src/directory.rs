@@ -10,6 +10,7 @@
 //! DIR/owner.sock   where that process takes work from others (mode 0600)
 //! DIR/db/          RocksDB: events and the catalogue
 //! DIR/splits/      one file a split
+//! DIR/results/     answers of queries that are kept (mode 0700)
 //! DIR/tmp/         spilled queries, files on their way, readers' logs (mode 0700)
 //! ```
 
@@ -32,9 +33,10 @@ const FORMAT: &str = "tarn-data 2";
 const FORMAT_1: &str = "tarn-data 1";
 
 /// What lies in the root.
-const OURS: [&str; 10] = [
+const OURS: [&str; 11] = [
     "db",
     "splits",
+    "results",
     "tmp",
     "LOCK",
     "owner.sock",
@@ -120,6 +122,11 @@ impl Directory {
 
     pub fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
+    }
+
+    /// Answers that are kept; whoever keeps them makes it.
+    pub fn results(&self) -> PathBuf {
+        self.root.join("results")
     }
 
     pub fn socket(&self) -> PathBuf {

@@ -1,5 +1,6 @@
 //! Events in, Arrow batches out.
 
+pub mod accounts;
 mod advice;
 mod arrivals;
 pub mod catalog;
@@ -25,6 +26,7 @@ pub mod recovery;
 pub mod resolve;
 mod retention;
 pub mod salvage;
+pub mod saved;
 pub mod scan;
 mod snapshot;
 pub mod tokens;

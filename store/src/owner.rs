@@ -26,6 +26,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::{Account, AccountsError};
 use crate::data_store::EventDataStore;
 use crate::directory::{Directory, OpenError};
 use crate::import::decode::DecodeError;
@@ -36,6 +37,7 @@ use crate::kv::db::KvError;
 use crate::manage::{NewStore, StoreError, StoreUpdate};
 use crate::recovery::Recovered;
 use crate::retention;
+use crate::saved::{Overwrite, SavedEntry, SavedError, SavedQuery};
 use crate::scan::Cancel;
 pub use crate::writer::{Done, yield_to_queries};
 use crate::writer::{WriteOptions, Writer};
@@ -59,6 +61,10 @@ pub enum SessionError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Rebuild(#[from] RebuildError),
+    #[error(transparent)]
+    Saved(#[from] SavedError),
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
     #[error(transparent)]
     Push(#[from] PushError),
     #[error(transparent)]
@@ -111,6 +117,17 @@ impl SessionError {
                 | StoreError::BadRetention { .. }
                 | StoreError::Selectors(_) => Some(Refusal::Invalid),
                 StoreError::Kv(_) => None,
+            },
+            Self::Saved(error) => match error {
+                SavedError::NotFound { .. } => Some(Refusal::NotFound),
+                SavedError::AlreadyExists { .. } => Some(Refusal::Conflict),
+                SavedError::BadName { .. } | SavedError::Twice { .. } => Some(Refusal::Invalid),
+                SavedError::TooLarge { .. } => Some(Refusal::TooLarge),
+                SavedError::Kv(_) => None,
+            },
+            Self::Accounts(error) => match error {
+                AccountsError::NoId { .. } | AccountsError::Twice { .. } => Some(Refusal::Invalid),
+                AccountsError::Kv(_) => None,
             },
             _ => None,
         }
@@ -321,6 +338,53 @@ impl Session {
         match self.hand_over(&Request::Reindex(store.to_owned()), &mut on_any, cancel)? {
             Side::Owner(writer) => work::reindex(&writer.core, store, on_progress, cancel),
             Side::Guest(Reply::Reindexed(rebuilt)) => Ok(rebuilt),
+            Side::Guest(other) => Err(unexpected(&self.directory, &other)),
+        }
+    }
+
+    /// Saves a query.
+    pub fn put_saved_query(
+        &self,
+        query: SavedQuery,
+        overwrite: Overwrite,
+    ) -> Result<SavedEntry, SessionError> {
+        let saved = self.put_saved_queries(vec![query], overwrite)?;
+        let mut saved = saved.into_iter();
+        saved.next().ok_or_else(|| SessionError::Remote {
+            message: "the process that writes saved no query".to_owned(),
+        })
+    }
+
+    /// Saves queries, all or none.
+    pub fn put_saved_queries(
+        &self,
+        queries: Vec<SavedQuery>,
+        overwrite: Overwrite,
+    ) -> Result<Vec<SavedEntry>, SessionError> {
+        let request = Request::PutSavedQueries(queries.clone(), overwrite);
+        match self.hand_over(&request, &mut |_| {}, &Cancel::default())? {
+            Side::Owner(writer) => work::put_saved_queries(&writer.core, queries, overwrite),
+            Side::Guest(Reply::Saved(saved)) => Ok(saved),
+            Side::Guest(other) => Err(unexpected(&self.directory, &other)),
+        }
+    }
+
+    /// Forgets a saved query and gives what it was.
+    pub fn delete_saved_query(&self, name: &str) -> Result<SavedEntry, SessionError> {
+        let request = Request::DeleteSavedQuery(name.to_owned());
+        match self.hand_over(&request, &mut |_| {}, &Cancel::default())? {
+            Side::Owner(writer) => work::delete_saved_query(&writer.core, name),
+            Side::Guest(Reply::SavedDeleted(entry)) => Ok(entry),
+            Side::Guest(other) => Err(unexpected(&self.directory, &other)),
+        }
+    }
+
+    /// Puts the accounts in the place of all that were known.
+    pub fn put_accounts(&self, accounts: Vec<Account>) -> Result<(), SessionError> {
+        let request = Request::PutAccounts(accounts.clone());
+        match self.hand_over(&request, &mut |_| {}, &Cancel::default())? {
+            Side::Owner(writer) => work::put_accounts(&writer.core, &accounts),
+            Side::Guest(Reply::AccountsPut) => Ok(()),
             Side::Guest(other) => Err(unexpected(&self.directory, &other)),
         }
     }

@@ -1,6 +1,7 @@
 //! A directory opened for reading: by any process, beside a writer or without
 //! one.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,11 +22,15 @@ pub struct Reader {
 
 struct Shared {
     directory: Directory,
-    db: Arc<Db>,
     cache: Arc<SplitCache>,
+    opened: Mutex<Opened>,
+}
+
+struct Opened {
+    db: Arc<Db>,
     /// The last snapshot, with what the writer had written before it: while
     /// nothing is written it stays true, and its splits stay open.
-    latest: Mutex<Option<(Written, Arc<Snapshot>)>>,
+    latest: Option<(Written, Arc<Snapshot>)>,
 }
 
 impl Reader {
@@ -33,27 +38,29 @@ impl Reader {
     ///
     /// **Errors**: [`OpenError::Missing`] where nothing was imported yet.
     pub fn open(root: &Path) -> Result<Self, OpenError> {
-        static READERS: AtomicU64 = AtomicU64::new(0);
         let directory = Directory::at(root);
         directory.check_format()?;
         directory.check_not_salvaging()?;
         closed::compare(&directory)?;
         directory.check_made()?;
         directory.make_tmp()?;
-        let scratch = directory.tmp().join(format!(
-            "reader-{}-{}",
-            std::process::id(),
-            READERS.fetch_add(1, Ordering::Relaxed)
-        ));
-        let db = Db::open_secondary(&directory.db(), &directory.tmp(), scratch)?;
+        let opened = Opened {
+            db: open_db(&directory)?,
+            latest: None,
+        };
         Ok(Self {
             shared: Arc::new(Shared {
                 directory,
-                db: Arc::new(db),
                 cache: Arc::new(SplitCache::default()),
-                latest: Mutex::default(),
+                opened: Mutex::new(opened),
             }),
         })
+    }
+
+    /// The splits that scans of this reader's snapshots found lost since the last call:
+    /// [`crate::owner::Session::mend`] builds them anew.
+    pub fn take_lost_splits(&self) -> BTreeSet<u64> {
+        self.shared.cache.take_lost()
     }
 
     /// What is published now.
@@ -62,21 +69,35 @@ impl Reader {
     /// call, else reading the catalogue.
     pub fn snapshot(&self) -> Result<Arc<Snapshot>, OpenError> {
         let shared = &self.shared;
-        let mut latest = shared.latest.lock();
+        let mut opened = shared.opened.lock();
         // Looked at before the snapshot is: what is written in between is seen
         // the next time at the latest.
-        let written = shared.db.written();
-        if let (Some((before, snapshot)), Some(now)) = (latest.as_ref(), &written)
+        let written = opened.db.written();
+        if let (Some((before, snapshot)), Some(now)) = (&opened.latest, &written)
             && before == now
         {
             return Ok(Arc::clone(snapshot));
         }
+        if opened.db.has_gained_families() {
+            opened.db = open_db(&shared.directory)?;
+        }
         let snapshot = Arc::new(Snapshot::load(
-            Arc::clone(&shared.db),
+            Arc::clone(&opened.db),
             &shared.directory.splits(),
             Arc::clone(&shared.cache),
         )?);
-        *latest = written.map(|written| (written, Arc::clone(&snapshot)));
+        opened.latest = written.map(|written| (written, Arc::clone(&snapshot)));
         Ok(snapshot)
     }
+}
+
+fn open_db(directory: &Directory) -> Result<Arc<Db>, OpenError> {
+    static OPENED: AtomicU64 = AtomicU64::new(0);
+    let scratch = directory.tmp().join(format!(
+        "reader-{}-{}",
+        std::process::id(),
+        OPENED.fetch_add(1, Ordering::Relaxed)
+    ));
+    let db = Db::open_secondary(&directory.db(), &directory.tmp(), scratch)?;
+    Ok(Arc::new(db))
 }

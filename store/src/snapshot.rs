@@ -18,8 +18,8 @@ use crate::index::cache::{SplitCache, SplitSlot};
 use crate::kv::columns::Column;
 use crate::kv::db::{Db, KvError};
 use crate::kv::value::{Provenance, TailEvent};
-use crate::scan::StoreId;
 use crate::scan::groups::Vocabularies;
+use crate::scan::{ScanError, StoreId};
 
 /// A published split and the place where it is open.
 #[derive(Clone)]
@@ -195,6 +195,13 @@ impl Snapshot {
     pub(crate) fn arrivals_in(&self, split: &SplitEntry) -> Option<Arc<Arrivals>> {
         let arrivals = self.arrivals.as_ref()?;
         (!arrivals.hold_all(split)).then(|| Arc::clone(arrivals))
+    }
+
+    /// Remembers which split a scan could not read, for who can build it anew.
+    pub(crate) fn note_lost(&self, error: &ScanError) {
+        if let Some(split) = error.lost_split() {
+            self.cache.note_lost(split);
+        }
     }
 
     /// Whether an event of a published batch is seen, unless it is dead.

@@ -7,16 +7,18 @@ use std::sync::Arc;
 
 use tarn_query::Language;
 use tarn_query::results::{NdjsonWriter, ResultWriter};
+use tarn_store::accounts::Account;
 use tarn_store::index::split_file::VERSION;
 use tarn_store::owner::Session;
-use tarn_store::{Access, AccountScope, Snapshot, TimeRange};
+use tarn_store::saved::{Overwrite, SavedQuery};
+use tarn_store::{Access, AccountScope, Reader, Snapshot, TimeRange};
 
 use super::{Copied, copy_folder, problems};
 use crate::agreement::answer::{Asker, Question};
 use crate::support::corpus::Corpus;
 use crate::support::home::{self, Home};
 
-const FORMATS: [&str; 2] = ["1", "2"];
+const FORMATS: [&str; 3] = ["1", "2", "3"];
 
 fn golden() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/golden"))
@@ -124,6 +126,49 @@ fn stores_of_every_format_answer_and_take_more() {
         let merged = copied.open().expect("opens");
         compare_answers(&asker, &merged, theirs);
         assert_eq!(problems(&merged), Vec::<String>::new(), "format {format}");
+    }
+}
+
+/// Families that came after a directory was written are empty in it, and are read by
+/// whoever had it open when a writer made them.
+#[test]
+fn families_of_later_builds_are_empty_until_a_writer_makes_them() {
+    let saved = SavedQuery {
+        name: "q".to_owned(),
+        ..tarn_query::saved::library()
+            .first()
+            .expect("a query")
+            .clone()
+    };
+    for format in FORMATS {
+        let copied = store(format);
+        let reader = Reader::open(&copied.data()).expect("opens");
+        let names = || {
+            let snapshot = reader.snapshot().expect("read");
+            let queries = snapshot.saved_queries().expect("read").into_iter();
+            let accounts = snapshot.accounts().expect("read").into_iter();
+            assert_eq!(problems(&snapshot), Vec::<String>::new(), "format {format}");
+            let queries = queries.map(|entry| entry.query.name);
+            queries.chain(accounts.map(|a| a.id)).collect::<Vec<_>>()
+        };
+        assert!(names().is_empty());
+        for round in ["1", "2"] {
+            let session = Session::open(&copied.data(), &home::options(1));
+            let session = session.expect("opens for writing");
+            let account = Account {
+                id: round.to_owned(),
+                name: "a".to_owned(),
+                ou: None,
+                email: None,
+                status: None,
+            };
+            session.put_accounts(vec![account]).expect("saved");
+            let put = session.put_saved_query(saved.clone(), Overwrite::Replace);
+            put.expect("saved");
+            assert_eq!(names(), ["q", round], "format {format}");
+            session.close().expect("closed");
+            assert_eq!(names(), ["q", round], "format {format}");
+        }
     }
 }
 

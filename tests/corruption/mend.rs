@@ -11,8 +11,10 @@ use super::{Copied, Damage, Scene, answers, problems};
 use crate::agreement::answer::Asker;
 use crate::support::home;
 
+type Harm = fn(&Copied, &Path);
+
 /// The ways in which a split is lost.
-const HARMS: [(&str, fn(&Copied, &Path)); 3] = [
+const HARMS: [(&str, Harm); 3] = [
     ("a bit", |copied, split| {
         // Of the footer, which every reader reads.
         let length = fs::metadata(copied.data().join(split))

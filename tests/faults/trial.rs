@@ -197,7 +197,10 @@ impl Trial<'_> {
             }
             Action::Stores => self.change_stores(),
             Action::Reopen => {
-                let closed = self.session.take().map_or(Ok(()), Session::close);
+                let closed = self
+                    .session
+                    .take()
+                    .map_or(Ok(()), |session| session.close());
                 closed.and_then(|()| self.session().map(|_| ()))
             }
             Action::Purge => self.session().map(|_| ()),
@@ -306,7 +309,7 @@ impl Trial<'_> {
     fn end(mut self, when: &str) {
         self.session
             .take()
-            .map_or(Ok(()), Session::close)
+            .map_or(Ok(()), |session| session.close())
             .unwrap_or_else(|e| panic!("{when}: {e}"));
         let session = open(&self.data).unwrap_or_else(|e| panic!("{when}: {e}"));
         session.close().expect("closed");

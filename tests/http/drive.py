@@ -18,7 +18,8 @@ asked one after another:
 
 `<` are the lines of the body. Before them may stand `@gzip` (it is packed),
 `@multipart` (each line is `path | mtime in ns or nothing | content`), `@size N` (it is
-N bytes long) and `@chunked` (its length is not told). `{{id}}` is what was kept as id.
+N bytes long) and `@chunked` (its length is not told). With `@until` it is asked again
+until the answer is as expected, for some seconds. `{{id}}` is what was kept as id.
 `>` is what is expected: status and media type, then what else. Anything but the
 status may be left out; an error has to be a problem with what is wrong in it.
 
@@ -34,12 +35,14 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from server import Server  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
+UNTIL_SECONDS = 20
 # Nothing that these are asked is wrong but the method.
 TAKE_NOTHING = {"/healthz", "/readyz", "/metrics", "/openapi.json"}
 
@@ -49,6 +52,7 @@ class Case:
         self.name, self.place = name, place
         self.method = self.target = None
         self.headers, self.body, self.how, self.expected = [], [], {}, []
+        self.seconds = 0
 
 
 def read_cases(path):
@@ -66,7 +70,10 @@ def read_cases(path):
             case.body.append(line[2:])
         elif line.startswith("@"):
             word, _, value = line[1:].partition(" ")
-            case.how[word] = value
+            if word == "until":
+                case.seconds = UNTIL_SECONDS
+            else:
+                case.how[word] = value
         elif case.method is None:
             case.method, case.target = line.split(" ", 1)
         else:
@@ -215,6 +222,20 @@ def check(case, answer, kept, fill):
             raise AssertionError(f"no such expectation: {line}")
 
 
+def ask_until(ask, server, case, kept, fill):
+    """The answer; with `@until` the first that is as expected, or the last."""
+    give_up = time.monotonic() + case.seconds
+    while True:
+        answer = ask(server, case, fill)
+        try:
+            check(case, answer, dict(kept), fill)
+            return answer
+        except AssertionError:
+            if time.monotonic() >= give_up:
+                return answer
+            time.sleep(0.02)
+
+
 def is_of(template, path):
     pattern = re.sub(r"\{[^}]*\}", "[^/]+", template)
     return re.fullmatch(pattern, path)
@@ -239,7 +260,7 @@ def main():
             for case in read_cases(path):
                 n_cases += 1
                 try:
-                    answer = ask(server, case, fill)
+                    answer = ask_until(ask, server, case, kept, fill)
                     asked.append((case.method.lower(), fill(case.target).split("?")[0], answer.status))
                     check(case, answer, kept, fill)
                 except (AssertionError, KeyError, IndexError, TypeError, ValueError, OSError) as reason:

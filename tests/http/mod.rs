@@ -1,6 +1,6 @@
 //! A real server, asked by real clients: curl and Python's http.client, through every
 //! route, well and wrongly (`cases/`); and what only a socket shows: clients that are
-//! slow, too many or gone, signals, and kill -9 (`behaviour.py`).
+//! slow, too many or gone, signals (`behaviour.py`), and kill -9 under load (`killed.py`).
 //!
 //! schemathesis asks every route whatever its description allows, and more; it comes
 //! from PyPI, in an environment in the target folder that later runs find again.
@@ -67,6 +67,11 @@ fn every_route_with_python() {
 #[test]
 fn slow_many_and_gone() {
     script("behaviour.py", &[]);
+}
+
+#[test]
+fn killed_while_it_does_everything() {
+    script("killed.py", &[]);
 }
 
 #[test]

@@ -207,7 +207,7 @@ fn has_values(field: &ObservedField) -> bool {
 }
 
 /// Whether a name holds the pattern, or matches it where it has `*` or `?`.
-fn is_chosen(pattern: &str, name: &str) -> bool {
+pub fn is_chosen(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.to_lowercase(), name.to_lowercase());
     match pattern.contains(['*', '?']) {
         true => matches_glob(

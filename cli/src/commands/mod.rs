@@ -11,6 +11,7 @@ mod import;
 mod imports;
 mod query;
 mod reindex;
+mod saved;
 mod search;
 mod serve;
 mod stores;
@@ -28,6 +29,7 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<Exit> {
         Command::Fields(args) => fields::run(context, args),
         Command::Coverage(args) => coverage::run(context, args),
         Command::Stores(command) => stores::run(context, command),
+        Command::Saved(command) => saved::run(context, command),
         Command::Imports(command) => imports::run(context, command),
         Command::Serve(args) => serve::run(context, args),
         Command::Check(args) => check::run(context, args),

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use anyhow::Context as _;
 
 use crate::args::QueryArgs;
-use crate::ask::{Asker, Question};
+use crate::ask::{Asker, Question, untyped};
 use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::shell;
@@ -36,7 +36,7 @@ pub fn run(context: &Context, args: &QueryArgs) -> anyhow::Result<Exit> {
     let question = Question {
         text: &text,
         language,
-        parameters: &args.param,
+        parameters: &untyped(&args.param),
         run: &args.run,
     };
     let (asker, cancel) = (Asker::open(context)?, context.interrupts.cancel());

@@ -37,6 +37,8 @@ pub fn run(context: &Context, args: &ServeArgs) -> anyhow::Result<Exit> {
             head_time: Duration::from_secs(args.idle),
             idle_time: Duration::from_secs(args.idle),
             grace: Duration::from_secs(args.grace),
+            results_time: Duration::from_secs(args.results_days * 86_400),
+            results_bytes: args.results_size.0,
             ..Limits::default()
         },
         clock: now_ms,

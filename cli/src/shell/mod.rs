@@ -18,10 +18,10 @@ use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Editor, Helper, Highlighter, Hinter};
-use tarn_query::Language;
+use tarn_query::{Language, ParameterValue};
 
 use crate::args::{LanguageChoice, OutputFormat, QueryArgs, RunArgs};
-use crate::ask::{Asker, Question};
+use crate::ask::{Asker, Question, untyped};
 use crate::commands::fields;
 use crate::context::Context;
 use crate::exit::{self, Exit};
@@ -63,7 +63,7 @@ pub fn run(context: &Context, args: &QueryArgs) -> anyhow::Result<Exit> {
         context,
         run: args.run.clone(),
         lang: args.lang,
-        parameters: args.param.clone(),
+        parameters: untyped(&args.param),
         last: None,
         vocabulary: Vocabulary::default(),
         asker,
@@ -127,7 +127,7 @@ struct Shell<'c> {
     asker: Asker<'c>,
     run: RunArgs,
     lang: LanguageChoice,
-    parameters: Vec<(String, String)>,
+    parameters: Vec<(String, ParameterValue)>,
     /// The last query, for `.explain`.
     last: Option<String>,
     vocabulary: Vocabulary,

@@ -1,6 +1,6 @@
 //! Queries through the engine: what is pushed to the scan, what comes out, how it ends.
 
-mod records;
+pub(crate) mod records;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -21,7 +21,7 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, PlanProperties,
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use tarn_store::groups::{Aggregate, GroupKey, GroupTable, Grouping};
+use tarn_store::groups::{Aggregate, GroupKey, GroupRequest, GroupTable, Grouping};
 
 use crate::exec::EventScanExec;
 
@@ -37,8 +37,7 @@ pub struct First {
 #[derive(Debug, Clone)]
 pub struct GroupScanExec {
     scan: Arc<EventScanExec>,
-    keys: Vec<GroupKey>,
-    aggregates: Vec<Aggregate>,
+    wanted: GroupRequest,
     first: Option<First>,
     /// DataFusion's way to the same rows, where memory does not suffice for this one, or
     /// there are times before 1970.
@@ -51,12 +50,11 @@ impl GroupScanExec {
     /// Groups with the rows of `otherwise`; none where the store does not group so.
     pub fn try_new(
         scan: Arc<EventScanExec>,
-        keys: Vec<GroupKey>,
-        aggregates: Vec<Aggregate>,
+        wanted: GroupRequest,
         schema: SchemaRef,
         otherwise: Arc<dyn ExecutionPlan>,
     ) -> Option<Arc<dyn ExecutionPlan>> {
-        let grouping = grouping(&scan, &keys, &aggregates)?;
+        let grouping = grouping(&scan, &wanted)?;
         if !grouping.fits(&schema) {
             return None;
         }
@@ -68,8 +66,7 @@ impl GroupScanExec {
         );
         Some(Arc::new(Self {
             scan,
-            keys,
-            aggregates,
+            wanted,
             first: None,
             otherwise,
             properties: Arc::new(properties),
@@ -82,24 +79,29 @@ impl GroupScanExec {
     }
 
     pub fn n_keys(&self) -> usize {
-        self.keys.len()
+        self.wanted.keys.len()
+    }
+
+    /// Whether the elements of a list are grouped, and not events.
+    pub fn is_unnested(&self) -> bool {
+        self.wanted.unnested.is_some()
     }
 
     /// The key that is the operator's column at a place.
     pub fn key(&self, place: usize) -> Option<GroupKey> {
-        self.keys.get(place).copied()
+        self.wanted.keys.get(place).copied()
     }
 
     /// The first groups by the column at a place; none where it is a key, or there is but
     /// one group.
     pub fn first_by(&self, place: usize, is_descending: bool, n: usize) -> Option<Self> {
-        let aggregate = place.checked_sub(self.keys.len())?;
+        let aggregate = place.checked_sub(self.n_keys())?;
         let first = First {
             aggregate,
             is_descending,
             n,
         };
-        (!self.keys.is_empty()).then(|| Self {
+        (self.n_keys() > 0).then(|| Self {
             first: Some(first),
             ..self.clone()
         })
@@ -107,14 +109,14 @@ impl GroupScanExec {
 
     /// The aggregate that is the operator's column at a place.
     pub fn aggregate(&self, place: usize) -> Option<Aggregate> {
-        let place = place.checked_sub(self.keys.len())?;
-        self.aggregates.get(place).copied()
+        let place = place.checked_sub(self.n_keys())?;
+        self.wanted.aggregates.get(place).copied()
     }
 }
 
-fn grouping(scan: &EventScanExec, keys: &[GroupKey], aggregates: &[Aggregate]) -> Option<Grouping> {
+fn grouping(scan: &EventScanExec, wanted: &GroupRequest) -> Option<Grouping> {
     let partition = scan.scan().partitions.first()?;
-    partition.grouping(keys.to_vec(), aggregates.to_vec())
+    partition.grouping(wanted.clone())
 }
 
 impl ExecutionPlan for GroupScanExec {
@@ -163,7 +165,7 @@ impl ExecutionPlan for GroupScanExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let grouping = grouping(&self.scan, &self.keys, &self.aggregates)
+        let grouping = grouping(&self.scan, &self.wanted)
             .ok_or_else(|| internal_datafusion_err!("the scan does not group so"))?;
         let groups = Groups {
             scan: Arc::clone(&self.scan),
@@ -297,9 +299,14 @@ impl DisplayAs for GroupScanExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fields = self.schema();
         let names: Vec<&str> = fields.fields().iter().map(|f| f.name().as_str()).collect();
-        let (keys, aggregates) = names.split_at(self.keys.len().min(names.len()));
+        let (keys, aggregates) = names.split_at(self.n_keys().min(names.len()));
         write!(f, "GroupScanExec: by=[{}]", keys.join(", "))?;
         write!(f, ", aggregates=[{}]", aggregates.join(", "))?;
+        if let Some(list) = self.wanted.unnested {
+            let columns = &self.scan.request().columns;
+            let name = columns.get(list).map_or("", |column| &column.name);
+            write!(f, ", elements of {name}")?;
+        }
         write!(f, ", predicate={}", self.scan.request().predicate)?;
         write!(f, ", partitions={}", self.scan.scan().partitions.len())?;
         if let Some(First { n, .. }) = self.first {

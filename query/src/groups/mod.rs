@@ -10,12 +10,15 @@
 //!   groups by what they are made of, the keys are made for each of these groups, and
 //!   DataFusion's final aggregation puts those together whose keys are the same.
 //!
+//! Elements of a list are grouped like events (`unnested`).
+//!
 //! What is not known stays with DataFusion, as does a query whose groups are too much for
 //! its share of memory: DataFusion's aggregation can spill.
 
 mod exec;
 mod first;
 mod keys;
+mod unnested;
 
 use std::sync::Arc;
 
@@ -30,7 +33,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, PhysicalGroupBy};
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
-use tarn_store::groups::{Aggregate, GroupKey};
+use tarn_store::groups::{Aggregate, GroupKey, GroupRequest};
 use tarn_store::{Access, ScanColumn};
 
 use crate::columns::event_time;
@@ -77,7 +80,7 @@ fn replaced(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPla
     }
     match aggregation.scan() {
         Some((scan, columns)) => aggregation.over_scan(plan, &scan, columns),
-        None => Ok(None),
+        None => unnested::over_elements(&aggregation, plan),
     }
 }
 
@@ -149,8 +152,7 @@ impl<'p> Aggregation<'p> {
         if let Some(keys) = keys.as_values() {
             return Ok(GroupScanExec::try_new(
                 Arc::clone(scan),
-                keys,
-                aggregates,
+                of_events(keys, aggregates),
                 plan.schema(),
                 Arc::clone(plan),
             ));
@@ -202,8 +204,7 @@ impl<'p> Aggregation<'p> {
         let schema = partial.schema();
         let Some(groups) = GroupScanExec::try_new(
             Arc::clone(scan),
-            keys,
-            aggregates,
+            of_events(keys, aggregates),
             Arc::clone(&schema),
             partial,
         ) else {
@@ -246,6 +247,9 @@ impl<'p> Aggregation<'p> {
             input = projection.input();
         }
         let groups = input.downcast_ref::<GroupScanExec>()?;
+        if groups.is_unnested() {
+            return None;
+        }
         let place = |expr: &Arc<dyn PhysicalExpr>| {
             let index = expr.downcast_ref::<Column>()?.index();
             match &places {
@@ -291,11 +295,18 @@ impl<'p> Aggregation<'p> {
         }
         GroupScanExec::try_new(
             Arc::clone(groups.scan()),
-            keys,
-            aggregates,
+            of_events(keys, aggregates),
             plan.schema(),
             Arc::clone(plan),
         )
+    }
+}
+
+fn of_events(keys: Vec<GroupKey>, aggregates: Vec<Aggregate>) -> GroupRequest {
+    GroupRequest {
+        keys,
+        aggregates,
+        ..GroupRequest::default()
     }
 }
 

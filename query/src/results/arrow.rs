@@ -8,6 +8,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::writer::StreamWriter;
 
 use super::ResultWriter;
+use crate::compact::lean;
 
 /// Writes a stream; its schema comes with the first batch or the end.
 pub struct ArrowIpcWriter<W: Write> {
@@ -45,7 +46,8 @@ impl<W: Write> ArrowIpcWriter<W> {
 
 impl<W: Write + Send> ResultWriter for ArrowIpcWriter<W> {
     fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        self.writer()?.write(batch).map_err(io_error)
+        let batch = lean(batch).map_err(io_error)?;
+        self.writer()?.write(&batch).map_err(io_error)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -7,6 +7,7 @@
 use std::io;
 
 use datafusion::arrow::array::RecordBatch;
+pub use datafusion::arrow::datatypes::SchemaRef;
 
 mod arrow;
 mod cell;

@@ -31,8 +31,7 @@ pub fn plan(planning: &Planning<'_>) -> Result<Planned, DataFusionError> {
         .filter(found)?
         .project(columns)?
         .build()?;
-    let mut warnings = lowered.warnings;
-    warnings.extend(planning.unused_parameters(&[]));
+    let parameters = planning.request.parameters.iter();
     Ok(Planned {
         names: plan
             .schema()
@@ -41,7 +40,8 @@ pub fn plan(planning: &Planning<'_>) -> Result<Planned, DataFusionError> {
             .map(|f| f.name().clone())
             .collect(),
         plan,
-        warnings,
+        warnings: lowered.warnings,
+        unused_parameters: parameters.map(|(name, _)| name.clone()).collect(),
         stages: vec![Stage::new("syntax", parsed)],
         is_explain: false,
     })

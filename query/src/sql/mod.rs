@@ -51,6 +51,7 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use crate::error::{Code, QueryError};
+use crate::parameters::ParameterValue;
 use crate::span::Span;
 use crate::suggest;
 use dialect::LakeDialect;
@@ -111,13 +112,13 @@ impl ParsedSql {
 
 /// Reads a statement.
 ///
-/// `parameters` are the values of `{{name}}`: outside of quotes such a place is a text of
-/// its own, inside of quotes it is part of the text. `now_ms` is what `now()` gives.
+/// `parameters` are the values of `{{name}}`: outside of quotes such a place is a literal
+/// of its own, a text where nothing says otherwise; inside of quotes it is part of the text. `now_ms` is what `now()` gives.
 ///
 /// **Errors**: what is not one query, with its place in `text`.
 pub fn parse(
     text: &str,
-    parameters: &[(String, String)],
+    parameters: &[(String, ParameterValue)],
     now_ms: i64,
 ) -> Result<ParsedSql, QueryError> {
     if text.len() > STATEMENT_MAX {
@@ -137,10 +138,7 @@ pub fn parse(
     let mut names = OutputNames::new(&query);
     rewriter.run(&mut query)?;
     names.spell(rewriter.spelled);
-    let unused = parameters
-        .iter()
-        .map(|(name, _)| name)
-        .filter(|name| !rewriter.used_parameters.contains(*name));
+    let unused = rewriter.parameters.unused();
     Ok(ParsedSql {
         query,
         is_explain,

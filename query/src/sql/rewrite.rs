@@ -5,14 +5,15 @@
 //! depends on types is left to the planner of expressions ([`Typed`]). Parameters are
 //! put in as values of literals, never as text of the statement.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArguments, Ident,
     JoinConstraint, LimitClause, NamedWindowExpr, ObjectName, ObjectNamePart, OneOrManyWithParens,
     Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned, TableAlias,
-    TableFactor, TableWithJoins, Value, ValueWithSpan, VisitMut, VisitorMut, WindowType, With,
+    TableFactor, TableWithJoins, TimezoneInfo, TypedString, Value, ValueWithSpan, VisitMut,
+    VisitorMut, WindowType, With,
 };
 use datafusion::sql::sqlparser::tokenizer::Span as TokenSpan;
 use tarn_store::fields;
@@ -27,18 +28,17 @@ use super::types::SqlType;
 use super::{Moment, TableName};
 use crate::error::{Code, QueryError};
 use crate::functions::string::backslash_escaped;
+use crate::parameters::{ParameterValue, Parameters, misplaced_list};
 use crate::patterns;
-use crate::suggest;
 
 /// The pass, and what it gathers on its way.
 pub(super) struct Rewriter<'a> {
     pub positions: &'a Positions<'a>,
-    pub parameters: &'a [(String, String)],
+    pub parameters: Parameters<'a>,
     pub moment: Moment,
     pub tables: Vec<TableName>,
     /// For each alias in lower case, how the query spells it.
     pub spelled: HashMap<String, String>,
-    pub used_parameters: HashSet<String>,
     scopes: Scopes,
     /// For each query that is being visited: how many CTEs were in scope outside, and
     /// its own WITH, which is visited already.
@@ -60,16 +60,15 @@ const JOINED_MAX: usize = 50;
 impl<'a> Rewriter<'a> {
     pub fn new(
         positions: &'a Positions<'a>,
-        parameters: &'a [(String, String)],
+        parameters: &'a [(String, ParameterValue)],
         moment: Moment,
     ) -> Rewriter<'a> {
         Rewriter {
             positions,
-            parameters,
+            parameters: Parameters::new(parameters),
             moment,
             tables: Vec::new(),
             spelled: HashMap::new(),
-            used_parameters: HashSet::new(),
             scopes: Scopes::default(),
             withs: Vec::new(),
             n_tables: 0,
@@ -106,22 +105,63 @@ impl<'a> Rewriter<'a> {
         Box::new(QueryError::new(Code::Syntax, reason).at(self.positions.span(place)))
     }
 
-    /// The value of a parameter.
+    /// What a parameter is inside a text.
     fn parameter(&mut self, name: &str, place: TokenSpan) -> Result<String, Box<QueryError>> {
-        match self.parameters.iter().find(|(known, _)| known == name) {
-            Some((_, value)) => {
-                self.used_parameters.insert(name.to_owned());
-                Ok(value.clone())
-            }
-            None => {
-                let known = self.parameters.iter().map(|(name, _)| name.as_str());
-                let hint = suggest::did_you_mean(name, known)
-                    .unwrap_or_else(|| format!("give it with -p {name}=…"));
-                let reason = format!("the parameter {name:?} has no value");
-                let error = QueryError::new(Code::Parameter, reason).hint(hint);
-                Err(Box::new(error.at(self.positions.span(place))))
-            }
+        let span = self.positions.span(place);
+        let text = self.parameters.text(name);
+        text.map_err(|error| Box::new(error.at(span)))
+    }
+
+    /// The literal that a parameter stands for.
+    fn literal(&mut self, name: &str, place: TokenSpan) -> Result<Value, Box<QueryError>> {
+        let at = |error: QueryError| Box::new(error.at(self.positions.span(place)));
+        Ok(match self.parameters.value(name).map_err(at)? {
+            ParameterValue::Number(digits) => Value::Number(digits, false),
+            ParameterValue::Boolean(value) => Value::Boolean(value),
+            other => match other.as_text() {
+                Some(text) => Value::SingleQuotedString(text.into_owned()),
+                None => return Err(at(misplaced_list(name))),
+            },
+        })
+    }
+
+    /// What a parameter stands for that is a time: `TIMESTAMP '…'`.
+    fn time(&mut self, value: &ValueWithSpan) -> Option<Expr> {
+        let Value::Placeholder(name) = &value.value else {
+            return None;
+        };
+        let time = self.parameters.value(name).ok()?;
+        if !matches!(time, ParameterValue::Time(_)) {
+            return None;
         }
+        let text = Value::SingleQuotedString(time.as_text()?.into_owned());
+        Some(Expr::TypedString(TypedString {
+            data_type: DataType::Timestamp(None, TimezoneInfo::None),
+            value: text.with_span(value.span),
+            uses_odbc_syntax: false,
+        }))
+    }
+
+    /// The members of a set, those of a parameter that is a list one by one.
+    fn spread(&self, list: &mut Vec<Expr>) {
+        let items = |expr: &Expr| match expr {
+            Expr::Value(ValueWithSpan {
+                value: Value::Placeholder(name),
+                span,
+            }) => Some((self.parameters.items(name)?, *span)),
+            _ => None,
+        };
+        if list.iter().all(|expr| items(expr).is_none()) {
+            return;
+        }
+        let spread = std::mem::take(list).into_iter().flat_map(|expr| {
+            let Some((names, span)) = items(&expr) else {
+                return vec![expr];
+            };
+            let item = |name| Expr::Value(Value::Placeholder(name).with_span(span));
+            names.into_iter().map(item).collect()
+        });
+        *list = spread.collect();
     }
 
     /// A text with the parameters inside it replaced by their values.
@@ -854,7 +894,11 @@ impl VisitorMut for Rewriter<'_> {
             }
             Value::Placeholder(name) => {
                 let name = name.clone();
-                self.parameter(&name, value.span).map(Some)
+                match self.literal(&name, value.span) {
+                    Ok(literal) => value.value = literal,
+                    Err(error) => return ControlFlow::Break(error),
+                }
+                return ControlFlow::Continue(());
             }
             Value::DoubleQuotedString(text) => Ok(Some(text.clone())),
             _ => return ControlFlow::Continue(()),
@@ -878,6 +922,12 @@ impl VisitorMut for Rewriter<'_> {
             }
             Expr::CompoundFieldAccess { root, access_chain } => {
                 self.split_access(root, access_chain);
+            }
+            Expr::InList { list, .. } => self.spread(list),
+            Expr::Value(value) => {
+                if let Some(time) = self.time(value) {
+                    *expr = time;
+                }
             }
             Expr::Lambda(lambda) => {
                 let parameters = match &mut lambda.params {

@@ -114,7 +114,7 @@ fn state() -> SessionState {
 
 fn planned(
     sql: &str,
-    parameters: &[(String, String)],
+    parameters: &[(String, ParameterValue)],
 ) -> Result<(SessionState, PlannedSql), String> {
     let parsed = parse(sql, parameters, 1_688_169_600_000).map_err(|e| e.render(sql))?;
     let table = MemTable::try_new(fields::lake_schema(), vec![vec![lake()]]).expect("a table");
@@ -127,7 +127,7 @@ fn planned(
 /// The names of the result, and its rows as text.
 fn run_with(
     sql: &str,
-    parameters: &[(String, String)],
+    parameters: &[(String, ParameterValue)],
 ) -> Result<(Vec<String>, Vec<Vec<String>>), String> {
     let (state, planned) = planned(sql, parameters)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -621,15 +621,18 @@ fn tables_by_every_name() {
         ["My-Store.v1", "aws:cloudtrail.x"]
     );
     assert_eq!(tables("SELECT 1 FROM default"), ["default"]);
-    let parameters = [("store".to_owned(), "s1".to_owned())];
+    let parameters = [("store".to_owned(), "s1".into())];
     let parsed = parse("SELECT 1 FROM {{store}}", &parameters, 0);
     assert_eq!(parsed.map(|p| p.tables.len()).map_err(|e| e.message), Ok(1));
 }
 
 #[test]
 fn parameters_are_values() {
-    let given = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
-    let ids = |sql: &str, p: &[(String, String)]| run_with(sql, p).map(|(_, rows)| rows.len());
+    let given = |name: &str, value: &str| vec![(name.to_owned(), value.into())];
+    let ids = |sql: &str, p: &[(String, ParameterValue)]| {
+        let run = run_with(sql, p);
+        run.map(|(_, rows)| rows.len())
+    };
     assert_eq!(
         ids(
             "SELECT eventID FROM events WHERE eventName = {{n}}",
@@ -663,11 +666,75 @@ fn parameters_are_values() {
         Ok(2)
     );
     assert!(ids("SELECT eventID FROM events LIMIT {{n}}", &given("n", "x")).is_err());
+    // A value is no text to fill.
+    assert_eq!(
+        ids(
+            "SELECT eventID FROM events WHERE eventName = {{n}}",
+            &given("n", "{{n}}")
+        ),
+        Ok(0)
+    );
     let error = parse("SELECT {{nam}} FROM events", &given("name", "x"), 0).expect_err("missing");
     assert_eq!(error.span, Some(Span::new(7, 14)));
     assert_eq!(error.hint.as_deref(), Some("did you mean `name`?"));
     let parsed = parse("SELECT 1", &given("n", "x"), 0).expect("parses");
     assert_eq!(parsed.unused_parameters, ["n"]);
+}
+
+#[test]
+fn parameters_are_what_their_types_say() {
+    use ParameterValue::{Boolean, List, Number, Text, Time};
+    let one = |sql: &str, value: ParameterValue| {
+        let given = [("p".to_owned(), value)];
+        run_with(sql, &given).map(|(_, rows)| rows.concat().join("|"))
+    };
+    let text = |text: &str| Text(text.to_owned());
+    let number = |digits: &str| Number(digits.to_owned());
+    let list = |items: &[&str]| List(items.iter().map(|item| (*item).to_owned()).collect());
+    for (sql, value, expected) in [
+        ("SELECT typeof({{p}})", text("123"), "varchar(3)"),
+        ("SELECT {{p}} + 1", number("41"), "42"),
+        ("SELECT {{p}} * 2", number("-2.5"), "-5.0"),
+        ("SELECT '{{p}}' || '!'", number("41"), "41!"),
+        ("SELECT NOT {{p}}", Boolean(true), "false"),
+        // 2023-07-02T00:00:00Z.
+        (
+            "SELECT count(*) FROM events WHERE eventTime >= {{p}}",
+            Time(1_688_256_000_000),
+            "2",
+        ),
+        (
+            "SELECT date_diff('hour', {{p}}, max(eventTime)) FROM events",
+            Time(1_688_256_000_000),
+            "24",
+        ),
+        (
+            "SELECT count(*) FROM events WHERE eventTime >= '{{p}}'",
+            Time(1_688_256_000_000),
+            "2",
+        ),
+        (
+            "SELECT count(*) FROM events WHERE eventName IN ({{p}}, 'RunInstances')",
+            list(&["GetObject", "{{p}}", "' OR '1'='1"]),
+            "2",
+        ),
+        (
+            "SELECT count(*) FROM events WHERE eventName NOT IN ({{p}})",
+            list(&["GetObject"]),
+            "2",
+        ),
+        (
+            "SELECT eventID FROM events ORDER BY 1 LIMIT {{p}}",
+            number("1"),
+            "e1",
+        ),
+    ] {
+        assert_eq!(one(sql, value).as_deref(), Ok(expected), "{sql}");
+    }
+    for sql in ["SELECT {{p}}", "SELECT '{{p}}'", "SELECT 1 FROM {{p}}"] {
+        let told = one(sql, list(&["a", "b"])).expect_err(sql);
+        assert!(told.contains("`p` is a list"), "{told}");
+    }
 }
 
 #[test]

@@ -1,31 +1,12 @@
 //! Queries by how they ended, and how long they took.
 
-use std::time::Duration;
-
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
-
-/// How a query was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Answered in the response to the request.
-    Stream,
-    /// Its results are kept.
-    Job,
-}
-
-impl Kind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Stream => "stream",
-            Self::Job => "job",
-        }
-    }
-}
+use tarn_query::job::{JobRecord, Jobs, Kind, QueryStatus};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ended {
@@ -113,22 +94,21 @@ impl QueryMetrics {
         metrics
     }
 
-    /// A query has ended; `state` and `language` are the words of the API.
-    pub fn ended(&self, kind: Kind, state: &'static str, language: &'static str, took: Duration) {
+    /// A query has ended.
+    pub fn ended(&self, record: &JobRecord) {
+        let kind = record.kind.as_str();
+        // Of a text that was not read, what it was said to be.
+        let language = record.language.unwrap_or(record.asked.language).as_str();
         let ended = Ended {
-            kind: kind.as_str(),
-            state,
+            kind,
+            state: record.status.as_str(),
             language,
         };
         self.ended.get_or_create(&ended).inc();
-        if state == "FINISHED" {
-            let asked = Asked {
-                kind: kind.as_str(),
-                language,
-            };
-            self.seconds
-                .get_or_create(&asked)
-                .observe(took.as_secs_f64());
+        if record.status == QueryStatus::Finished {
+            let asked = Asked { kind, language };
+            let seconds = record.statistics.execution_ms as f64 / 1000.0;
+            self.seconds.get_or_create(&asked).observe(seconds);
         }
     }
 
@@ -137,17 +117,17 @@ impl QueryMetrics {
         self.refused.get_or_create(&OfKind::from(kind)).inc();
     }
 
-    /// How many run and wait now.
-    pub fn set_now(&self, kind: Kind, running: usize, queued: usize) {
-        let of = OfKind::from(kind);
-        let count = |n| i64::try_from(n).unwrap_or(i64::MAX);
-        self.running.get_or_create(&of).set(count(running));
-        self.queued.get_or_create(&of).set(count(queued));
-    }
-
-    /// What kept results take, in bytes.
-    pub fn set_result_bytes(&self, bytes: u64) {
-        self.result_bytes
-            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    /// How many run and wait now, and what is kept.
+    pub fn set_now(&self, jobs: &Jobs) {
+        let (attended, kept) = jobs.counts();
+        for (kind, counts) in [(Kind::Attended, attended), (Kind::Job, kept)] {
+            let of = OfKind::from(kind);
+            let running = self.running.get_or_create(&of);
+            running.set(counts.running as i64);
+            drop(running);
+            self.queued.get_or_create(&of).set(counts.queued as i64);
+        }
+        let bytes = i64::try_from(jobs.result_bytes()).unwrap_or(i64::MAX);
+        self.result_bytes.set(bytes);
     }
 }

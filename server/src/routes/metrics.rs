@@ -21,6 +21,7 @@ pub async fn metrics(State(state): State<ServerState>) -> Response {
         let done = state.session().done();
         metrics.ingest.set_now(done, snapshot.as_deref());
         metrics.process.set_now();
+        metrics.queries.set_now(state.jobs());
         metrics.encode()
     })
     .await;

@@ -1,249 +1,155 @@
-//! `POST /v1/query`: rows as they come, in the form that Accept asks for.
+//! `POST /v1/query`: a question, answered with rows as they come; `POST /v1/explain`: how
+//! it would be answered.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use futures::StreamExt;
-use tarn_query::results::{CsvWriter, JsonWriter, NdjsonWriter, ResultWriter};
-use tarn_query::{Language, QueryRequest, QueryStream, time};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use tarn_query::{Language, ParameterValue, QueryRequest, time};
 use tarn_store::{Access, AccountScope, Cancel, TimeRange};
 
+use crate::accept::Format;
+use crate::answer;
+use crate::body::JsonBody;
 use crate::error::Problem;
 use crate::state::ServerState;
-use crate::wire::{ProblemDetails, QueryBody};
+use crate::wire::{Explanation, ProblemDetails, QueryBody};
 
-/// The forms of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Ndjson,
-    Json,
-    Csv,
-}
-
-impl Format {
-    /// The first form that Accept names and we have; ndjson where it names
-    /// none or anything.
-    fn accepted(headers: &HeaderMap) -> Result<Self, Problem> {
-        let accept = headers
-            .get(header::ACCEPT)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("*/*");
-        for range in accept.split(',') {
-            let essence = range.split(';').next().unwrap_or("").trim();
-            match essence.to_ascii_lowercase().as_str() {
-                "*/*" | "application/*" | "application/x-ndjson" => return Ok(Self::Ndjson),
-                "application/json" => return Ok(Self::Json),
-                "text/csv" | "text/*" => return Ok(Self::Csv),
-                _ => {}
-            }
-        }
-        Err(Problem::new(
-            StatusCode::NOT_ACCEPTABLE,
-            "no-such-format",
-            format!(
-                "{accept:?} is not to be had; application/x-ndjson, application/json and text/csv are"
+/// Answers a query with its rows as they come.
+///
+/// The form is the one that Accept asks for. A query that fails after its first rows cuts
+/// the answer off, so that nobody takes it for whole. What was read for the answer is told
+/// by `GET /v1/queries/{id}` with the id in `Tarn-Query-Id`.
+#[utoipa::path(post, path = "/v1/query", tag = "queries", operation_id = "query",
+    request_body = QueryBody,
+    responses(
+        (status = 200, description = "the rows",
+            headers(
+                ("Tarn-Query-Id" = String, description = "leads to the statistics of the query"),
+                ("Tarn-Language" = String, description = "as which the text was read"),
+                ("Tarn-Warnings" = String, description = "what the query probably does not mean: a JSON array of QueryWarning, in ASCII"),
             ),
-        ))
-    }
-
-    fn content_type(self) -> &'static str {
-        match self {
-            Self::Ndjson => "application/x-ndjson",
-            Self::Json => "application/json",
-            Self::Csv => "text/csv; charset=utf-8",
-        }
-    }
-
-    fn writer(self, out: Chunks, stream: &QueryStream) -> Box<dyn ResultWriter> {
-        match self {
-            Self::Ndjson => Box::new(NdjsonWriter::new(out, &stream.schema)),
-            Self::Json => Box::new(JsonWriter::new(out, &stream.schema)),
-            Self::Csv => Box::new(CsvWriter::new(out, &stream.schema, ',', false)),
-        }
-    }
-}
-
-/// Compiles the query, and answers its rows as they come. A query that fails
-/// after its first rows cuts the answer off, so that nobody takes it for whole.
-#[utoipa::path(post, path = "/v1/query", tag = "queries", request_body = QueryBody, responses(
-    (status = 200, description = "the rows, in the form that Accept asks for", content(
-        (String = "application/x-ndjson"), (String = "application/json"), (String = "text/csv"),
-    )),
-    (status = "4XX", description = "the query or the request is wrong", body = ProblemDetails, content_type = "application/problem+json"),
-    (status = "5XX", description = "the query failed", body = ProblemDetails, content_type = "application/problem+json"),
-))]
+            content(
+                (String = "application/x-ndjson", example = json!("{\"two\":2}\n")),
+                (Vec<serde_json::Value> = "application/json", example = json!([{"two": 2}])),
+                (String = "text/csv", example = json!("two\n2\n")),
+                (Vec<u8> = "application/vnd.apache.arrow.stream"),
+            )),
+        (status = 406, description = "none of the forms that Accept names is to be had", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 408, description = "the query took too long, or waited too long for its turn", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 429, description = "too many queries wait", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = "4XX", description = "the query or the request is wrong", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = "5XX", description = "the query failed", body = ProblemDetails, content_type = "application/problem+json"),
+    ))]
 pub async fn run(
     State(state): State<ServerState>,
     headers: HeaderMap,
-    body: Result<Json<QueryBody>, JsonRejection>,
+    JsonBody(body): JsonBody<QueryBody>,
 ) -> Result<Response, Problem> {
-    let Json(body) = body
-        .map_err(|rejection| Problem::new(rejection.status(), "bad-body", rejection.body_text()))?;
-    let format = Format::accepted(&headers)?;
-    let request = request(&state, &body)?;
+    let format = Format::accepted(&headers, Format::Ndjson)?;
+    let request = request(&state, body)?;
+    answer::rows(&state, request, format).await
+}
+
+/// Every stage of a query's way, without running it.
+#[utoipa::path(post, path = "/v1/explain", tag = "queries", operation_id = "explain",
+    request_body = QueryBody,
+    responses(
+        (status = 200, description = "the stages", body = Explanation),
+        (status = "4XX", description = "the query or the request is wrong", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = "5XX", description = "the directory cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
+    ))]
+pub async fn explain(
+    State(state): State<ServerState>,
+    JsonBody(body): JsonBody<QueryBody>,
+) -> Result<Json<Explanation>, Problem> {
+    let request = request(&state, body)?;
     let snapshot = state
         .snapshot()
         .await
         .map_err(|error| Problem::of_open(&error))?;
-    let stream = state
-        .engine()
-        .query(snapshot, &request)
-        .await
-        .map_err(|error| Problem::of_query(&error, &body.query))?;
-    let content_type = [(header::CONTENT_TYPE, format.content_type())];
-    let chunks = Chunks::default();
-    let writer = format.writer(chunks.clone(), &stream);
-    let answer = Answer {
-        stream,
-        writer,
-        chunks,
-        is_over: false,
-    };
-    // The first rows are waited for: until then a failure has a status of its own.
-    let (first, answer) = match answer.next().await {
-        Some((Ok(first), answer)) => (first, answer),
-        Some((Err(error), _)) => return Err(Problem::of_query(&error, &body.query)),
-        None => return Ok((content_type, Body::empty()).into_response()),
-    };
-    let rest = futures::stream::unfold(answer, |answer| async move {
-        let (chunk, answer) = answer.next().await?;
-        Some((chunk.map_err(io::Error::other), answer))
-    });
-    let first = futures::stream::once(async move { Ok::<Bytes, io::Error>(first) });
-    Ok((content_type, Body::from_stream(first.chain(rest))).into_response())
+    let at_most = request.timeout.unwrap_or(state.settings().timeout_max);
+    let explained = state.engine().explain(snapshot, &request);
+    match tokio::time::timeout(at_most, explained).await {
+        Ok(Ok(stages)) => Ok(Json(Explanation::of(&stages))),
+        Ok(Err(error)) => Err(Problem::of_query(&error, &request.text)),
+        Err(_) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "timed_out",
+            "planning the query took too long",
+        )),
+    }
 }
 
-fn request(state: &ServerState, body: &QueryBody) -> Result<QueryRequest, Problem> {
+/// The query that a body asks, with what the server adds of its own.
+pub fn request(state: &ServerState, body: QueryBody) -> Result<QueryRequest, Problem> {
     let settings = state.settings();
     let now_ms = (settings.clock)();
-    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "bad-request", detail);
+    let zone = match &body.tz {
+        None => settings.zone,
+        Some(name) => name.parse().map_err(|_| {
+            Problem::bad_request(format!("there is no time zone {name:?}"))
+                .hint("a name of the IANA database is asked for, such as Europe/Zurich or UTC")
+        })?,
+    };
     let bound = |name: &str, text: &Option<String>, default: i64| match text {
         None => Ok(default),
-        Some(text) => time::parse_time_bound(text, now_ms, settings.zone)
-            .map_err(|error| bad(format!("{name}: {error}"))),
+        Some(text) => time::parse_time_bound(text, now_ms, zone)
+            .map_err(|error| Problem::bad_request(format!("{name}: {error}"))),
     };
-    let language = match body.language.as_deref() {
-        None | Some("auto") => Language::Auto,
-        Some("sql") => Language::Sql,
-        Some("insights") => Language::Insights,
-        Some("search") => Language::Search,
-        Some(other) => {
-            return Err(bad(format!(
-                "there is no language {other:?}; there are auto, sql, insights and search"
-            )));
-        }
+    let timeout = match body.timeout_seconds {
+        None => settings.timeout_max,
+        Some(seconds) => Duration::try_from_secs_f64(seconds)
+            .ok()
+            .filter(|timeout| !timeout.is_zero())
+            .ok_or_else(|| {
+                Problem::bad_request(format!(
+                    "timeoutSeconds: {seconds} is no number of seconds above 0"
+                ))
+            })?
+            .min(settings.timeout_max),
     };
-    let timeout = body
-        .timeout_seconds
-        .map_or(settings.timeout_max, Duration::from_secs)
-        .min(settings.timeout_max);
     Ok(QueryRequest {
-        text: body.query.clone(),
-        language,
-        store: body.store.clone().unwrap_or_else(|| settings.store.clone()),
+        language: language(body.language.as_deref())?,
         time: TimeRange {
             start_ms: bound("since", &body.since, i64::MIN)?,
             end_ms: bound("until", &body.until, i64::MAX)?,
         },
+        text: body.query,
+        store: body.store.unwrap_or_else(|| settings.store.clone()),
         scope: match body.accounts.is_empty() {
             true => AccountScope::All,
-            false => AccountScope::Only(body.accounts.iter().cloned().collect()),
+            false => AccountScope::Only(body.accounts.into_iter().collect()),
         },
-        parameters: body.parameters.clone().into_iter().collect(),
+        parameters: untyped(body.parameters),
         limit: body.limit,
         is_followed: false,
         timeout: Some(timeout),
         now_ms,
-        zone: settings.zone,
+        zone,
         access: Access::Indexed,
         cancel: Cancel::default(),
     })
 }
 
-/// An answer on its way.
-struct Answer {
-    stream: QueryStream,
-    writer: Box<dyn ResultWriter>,
-    chunks: Chunks,
-    is_over: bool,
+/// A value of `{{name}}` is what it reads as.
+fn untyped(parameters: BTreeMap<String, String>) -> Vec<(String, ParameterValue)> {
+    let values = parameters.into_iter();
+    values.map(|(name, text)| (name, text.into())).collect()
 }
 
-impl Answer {
-    /// The next bytes, and the answer without them. None at the end.
-    async fn next(mut self) -> Option<(Result<Bytes, tarn_query::QueryError>, Self)> {
-        while !self.is_over {
-            let written = match self.stream.next().await {
-                Some(Ok(batch)) => self.writer.write(&batch),
-                Some(Err(error)) => {
-                    self.is_over = true;
-                    return Some((Err(error), self));
-                }
-                None => {
-                    self.is_over = true;
-                    self.writer.finish()
-                }
-            };
-            // Writing to memory does not fail.
-            debug_assert!(written.is_ok());
-            let bytes = self.chunks.take();
-            if !bytes.is_empty() {
-                return Some((Ok(bytes), self));
-            }
-        }
-        None
-    }
-}
-
-/// Where a writer writes and the answer is taken from.
-#[derive(Clone, Default)]
-struct Chunks(Arc<Mutex<Vec<u8>>>);
-
-impl Chunks {
-    fn take(&self) -> Bytes {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *held).into()
-    }
-}
-
-impl Write for Chunks {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formats_by_accept() {
-        let format = |accept: &str| {
-            let headers = [(header::ACCEPT, accept.parse().expect("a header's value"))];
-            Format::accepted(&headers.into_iter().collect())
-        };
-        assert_eq!(
-            format("text/html, application/json;q=0.9").ok(),
-            Some(Format::Json)
-        );
-        assert_eq!(format("*/*").ok(), Some(Format::Ndjson));
-        assert_eq!(format("text/csv").ok(), Some(Format::Csv));
-        assert!(format("image/png").is_err());
-        assert_eq!(
-            Format::accepted(&HeaderMap::new()).ok(),
-            Some(Format::Ndjson)
-        );
+fn language(name: Option<&str>) -> Result<Language, Problem> {
+    match name {
+        None | Some("auto") => Ok(Language::Auto),
+        Some("sql") => Ok(Language::Sql),
+        Some("insights") => Ok(Language::Insights),
+        Some("search") => Ok(Language::Search),
+        Some(other) => Err(
+            Problem::bad_request(format!("there is no language {other:?}"))
+                .hint("there are auto, sql, insights and search"),
+        ),
     }
 }

@@ -1,17 +1,26 @@
 //! The JSON that goes over the wire: one resource, one file.
 
 mod import_summary;
+mod job;
 mod problem;
 mod push;
 mod query;
+mod saved;
 mod store;
 mod store_change;
 mod sums;
 
 pub use import_summary::{FileFailure, ImportLine, ImportPosition, ImportSummary, OtherFile};
+pub use job::{
+    QueryDetails, QueryFailure, QueryList, QueryState, QueryStatistics, QueryWarning, ResultsPage,
+};
 pub use problem::{Position, ProblemDetails};
 pub use push::{PushAnswer, RejectedRecord};
-pub use query::QueryBody;
+pub use query::{ExplainedStage, Explanation, QueryBody};
+pub use saved::{
+    SavedQuery, SavedQueryLanguage, SavedQueryParameter, SavedQueryParameterType, SavedQueryRun,
+    SavedQueryValue,
+};
 pub use store::StoreItem;
 pub use store_change::{NewStore, Store, StoreUpdate};
 pub use sums::{EventCounts, FileCounts, RejectReason, RunStatus};

@@ -169,7 +169,7 @@ const HARMS: [(&str, Harm); 18] = [
     ("bytes, the catalogue says", |w, c| {
         change_split(w, c, |split| split.bytes += 1);
     }),
-    ("has 2 for its layout, the catalogue says 1", |w, c| {
+    ("for its layout, the catalogue says 1", |w, c| {
         change_split(w, c, |split| split.version = 1);
     }),
     ("begin or end at other times", |w, c| {

@@ -3,6 +3,7 @@
 //! A split stays open as long as a snapshot names it: what it has read (footer,
 //! column headers, the full-text index) serves every query of the process.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
@@ -19,6 +20,8 @@ use crate::scan::groups::Vocabularies;
 pub struct SplitCache {
     slots: Mutex<HashMap<u64, Weak<SplitSlot>>>,
     vocabularies: Vocabularies,
+    /// Splits that a scan could not read, however often it tried.
+    lost: Mutex<BTreeSet<u64>>,
 }
 
 /// The place of one split, opened when it is first used.
@@ -54,6 +57,15 @@ impl SplitCache {
     pub fn forget_unused(&self) {
         self.slots.lock().retain(|_, slot| slot.strong_count() > 0);
         self.vocabularies.keep_splits(&|id| self.is_used(id));
+    }
+
+    pub fn note_lost(&self, id: u64) {
+        self.lost.lock().insert(id);
+    }
+
+    /// The splits that were noted since the last call.
+    pub fn take_lost(&self) -> BTreeSet<u64> {
+        std::mem::take(&mut self.lost.lock())
     }
 
     /// The numbered texts of columns.

@@ -515,7 +515,8 @@ mod tests {
             );
             std::fs::write(&path, file).expect("written");
             let refused = SplitFile::open(&path).expect_err("unknown");
-            let expected = format!("has layout {found}, this build reads 1 to 2; use a newer tarn");
+            let expected =
+                format!("has layout {found}, this build reads 1 to {VERSION}; use a newer tarn");
             assert!(refused.to_string().ends_with(&expected), "{refused}");
         }
     }

@@ -59,6 +59,15 @@ pub enum Column {
     /// `catalog::ConflictEntry`. **Written** by the write that publishes the
     /// batch. **Read** by `imports conflicts`.
     Conflicts,
+    /// Queries that people saved, with those of the library left out.
+    /// **Key** name text. **Value** `saved::SavedEntry`.
+    /// **Written** by `saved`. **Read** by `saved list|show|run|export`.
+    SavedQueries,
+    /// What is known of AWS accounts beside their events.
+    /// **Key** account text. **Value** `accounts::Account`.
+    /// **Written** by `accounts`, all at once. **Read** by `accounts list`, and
+    /// where queries name accounts or choose some by name.
+    Accounts,
     /// The next number of a batch, split, import, source or reject: one for all.
     /// **Key** `next`. **Value** u64 in decimal digits. **Written** by
     /// `numbers::Numbers`. **Read** at open for writing.
@@ -66,7 +75,7 @@ pub enum Column {
 }
 
 impl Column {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Events,
         Self::Tail,
         Self::Stores,
@@ -78,8 +87,14 @@ impl Column {
         Self::Sources,
         Self::Rejects,
         Self::Conflicts,
+        Self::SavedQueries,
+        Self::Accounts,
         Self::Numbers,
     ];
+
+    /// Families that came after the first builds of the directory's format: a
+    /// directory has them when a build that knows them has written to it.
+    pub const LATER: [Self; 2] = [Self::SavedQueries, Self::Accounts];
 
     /// The family's name on disk.
     pub const fn name(self) -> &'static str {
@@ -95,6 +110,8 @@ impl Column {
             Self::Sources => "sources",
             Self::Rejects => "rejects",
             Self::Conflicts => "conflicts",
+            Self::SavedQueries => "saved_queries",
+            Self::Accounts => "accounts",
             Self::Numbers => "numbers",
         }
     }

@@ -189,11 +189,23 @@ fn database_options() -> Options {
 }
 
 fn descriptors() -> Vec<ColumnFamilyDescriptor> {
+    descriptors_without(&[])
+}
+
+fn descriptors_without(absent: &[Column]) -> Vec<ColumnFamilyDescriptor> {
     let cache = Cache::new_lru_cache(BLOCK_CACHE_BYTES);
     Column::ALL
         .iter()
+        .filter(|c| !absent.contains(c))
         .map(|c| ColumnFamilyDescriptor::new(c.name(), column_options(*c, &cache)))
         .collect()
+}
+
+/// Those of [`Column::LATER`] that the directory does not have.
+fn absent_families(path: &Path) -> Result<Vec<Column>, rocksdb::Error> {
+    let there = RocksDb::list_cf(&database_options(), path)?;
+    let is_absent = |column: &Column| !there.iter().any(|name| name == column.name());
+    Ok(Column::LATER.into_iter().filter(is_absent).collect())
 }
 
 impl Db {
@@ -242,7 +254,16 @@ impl Db {
         // By default each look at each family starts sixteen threads to open
         // files that are open already: hundreds for every query.
         options.set_max_file_opening_threads(1);
-        let db = RocksDb::open_cf_descriptors_as_secondary(&options, path, &scratch, descriptors())
+        let open = |absent: &[Column]| {
+            let families = descriptors_without(absent);
+            RocksDb::open_cf_descriptors_as_secondary(&options, path, &scratch, families)
+        };
+        // Opened without asking first what there is: nearly always it is all.
+        let db = open(&[])
+            .or_else(|error| match error.kind() {
+                ErrorKind::InvalidArgument => open(&absent_families(path)?),
+                _ => Err(error),
+            })
             .map_err(|source| not_opened("opening for reading", path, source))?;
         Ok(Self {
             db,
@@ -260,6 +281,15 @@ impl Db {
     /// Whether this is a reader beside a possible writer.
     pub fn is_secondary(&self) -> bool {
         self.scratch.is_some()
+    }
+
+    /// Whether a writer has made families since this reader opened the directory
+    /// without them. RocksDB follows the writer no further than it needs none of
+    /// them, so the directory is to be opened anew.
+    pub fn has_gained_families(&self) -> bool {
+        let lacked = Column::LATER.iter().filter(|c| self.family(**c).is_none());
+        let n_lacked = lacked.count();
+        n_lacked > 0 && absent_families(&self.path).is_ok_and(|absent| absent.len() < n_lacked)
     }
 
     /// What tells whether anything was written since: the files that the writer
@@ -444,15 +474,23 @@ impl Db {
             .map_err(|source| io("following the writer", &self.path, source))
     }
 
-    fn family(&self, column: Column) -> Arc<BoundColumnFamily<'_>> {
-        self.db
-            .cf_handle(column.name())
-            .expect("every family of Column::ALL is opened with the database")
+    /// None where nothing was ever written to it: a reader opens directories that
+    /// lack families of [`Column::LATER`].
+    fn family(&self, column: Column) -> Option<Arc<BoundColumnFamily<'_>>> {
+        self.db.cf_handle(column.name())
+    }
+
+    fn family_to_write(&self, column: Column) -> Arc<BoundColumnFamily<'_>> {
+        self.family(column)
+            .expect("a writer makes every family of Column::ALL when it opens the database")
     }
 
     pub fn get(&self, column: Column, key: &[u8]) -> Result<Option<Vec<u8>>, KvError> {
+        let Some(family) = self.family(column) else {
+            return Ok(None);
+        };
         self.db
-            .get_cf(&self.family(column), key)
+            .get_cf(&family, key)
             .map_err(|source| io("reading", &self.path, source))
     }
 
@@ -462,7 +500,9 @@ impl Db {
         column: Column,
         keys: &[Vec<u8>],
     ) -> Result<Vec<Option<Vec<u8>>>, KvError> {
-        let family = self.family(column);
+        let Some(family) = self.family(column) else {
+            return Ok(vec![None; keys.len()]);
+        };
         self.db
             .batched_multi_get_cf(&family, keys, false)
             .into_iter()
@@ -512,9 +552,10 @@ impl Db {
             options.set_iterate_upper_bound(end.to_vec());
         }
         let mode = IteratorMode::From(start, rocksdb::Direction::Forward);
-        self.db
-            .iterator_cf_opt(&self.family(column), options, mode)
-            .map(|pair| pair.map_err(|source| io("reading", &self.path, source)))
+        let family = self.family(column);
+        let pairs = family.map(|family| self.db.iterator_cf_opt(&family, options, mode));
+        let pairs = pairs.into_iter().flatten();
+        pairs.map(|pair| pair.map_err(|source| io("reading", &self.path, source)))
     }
 
     /// Whether a write failed, of ours or of RocksDB's own in the background.
@@ -549,10 +590,10 @@ impl Db {
     pub fn write(&self, changes: Changes) -> Result<(), KvError> {
         let mut batch = WriteBatch::default();
         for (column, key) in changes.deletes {
-            batch.delete_cf(&self.family(column), key);
+            batch.delete_cf(&self.family_to_write(column), key);
         }
         for (column, key, value) in changes.puts {
-            batch.put_cf(&self.family(column), key, value);
+            batch.put_cf(&self.family_to_write(column), key, value);
         }
         let mut options = WriteOptions::default();
         options.set_sync(true);
@@ -585,7 +626,7 @@ impl Db {
     pub fn ingest(&self, file: &Path) -> Result<(), KvError> {
         let mut options = IngestExternalFileOptions::default();
         options.set_move_files(true);
-        let family = self.family(Column::Events);
+        let family = self.family_to_write(Column::Events);
         let _one_at_a_time = self.ingests.lock();
         self.change("taking events in from", file, || {
             self.db
@@ -605,7 +646,7 @@ impl Db {
         if written.iter().filter_map(length).sum::<u64>() < LONG_LOG_BYTES {
             return Ok(());
         }
-        let families = Column::ALL.map(|column| self.family(column));
+        let families = Column::ALL.map(|column| self.family_to_write(column));
         let families: Vec<_> = families.iter().collect();
         self.change("emptying the log", &self.path, || {
             self.db.flush_cfs_opt(&families, &FlushOptions::default())
@@ -617,10 +658,13 @@ impl Db {
         let mut options = ReadOptions::default();
         options.set_verify_checksums(true);
         options.fill_cache(false);
+        let Some(family) = self.family(column) else {
+            return Ok(0);
+        };
         let mut n_pairs = 0;
         for pair in self
             .db
-            .iterator_cf_opt(&self.family(column), options, IteratorMode::Start)
+            .iterator_cf_opt(&family, options, IteratorMode::Start)
         {
             pair.map_err(|source| io("verifying", &self.path, source))?;
             n_pairs += 1;

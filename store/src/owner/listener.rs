@@ -12,7 +12,9 @@ use std::thread::JoinHandle;
 use parking_lot::{Condvar, Mutex};
 
 use super::talk::{Progress, Reply, Request};
-use super::work::{change_store, import, mend, push, reindex};
+use super::work::{
+    change_store, delete_saved_query, import, mend, push, put_accounts, put_saved_queries, reindex,
+};
 use super::{RETRY_EVERY, Refusal, SessionError, Slot, leave_if_failed};
 use crate::directory::OpenError;
 use crate::import::ImportProgress;
@@ -257,6 +259,13 @@ fn carry_out(core: &Core, request: Request, send: &dyn Fn(&Reply), cancel: &Canc
             reindex(core, &store, &mut on_progress, cancel).map(Reply::Reindexed)
         }
         Request::Mend(split) => mend(core, split).map(Reply::Mended),
+        Request::PutSavedQueries(queries, overwrite) => {
+            put_saved_queries(core, queries, overwrite).map(Reply::Saved)
+        }
+        Request::DeleteSavedQuery(name) => delete_saved_query(core, &name).map(Reply::SavedDeleted),
+        Request::PutAccounts(accounts) => {
+            put_accounts(core, &accounts).map(|()| Reply::AccountsPut)
+        }
         change => change_store(core, change).map(Reply::Store),
     };
     done.unwrap_or_else(|error| match error.refusal() {

@@ -11,12 +11,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Refusal, SessionError};
+use crate::accounts::Account;
 use crate::data_store::EventDataStore;
 use crate::directory::Directory;
 use crate::import::push::{PushRequest, Pushed};
 use crate::import::{ImportProgress, ImportRequest, ImportSummary};
 use crate::index::rebuild::{RebuildProgress, Rebuilt};
 use crate::manage::{NewStore, StoreUpdate};
+use crate::saved::{Overwrite, SavedEntry, SavedQuery};
 use crate::scan::Cancel;
 
 /// Work that writes.
@@ -32,6 +34,9 @@ pub(super) enum Request {
     Reindex(String),
     /// A split that a reader found damaged.
     Mend(u64),
+    PutSavedQueries(Vec<SavedQuery>, Overwrite),
+    DeleteSavedQuery(String),
+    PutAccounts(Vec<Account>),
 }
 
 /// What the owner says.
@@ -43,6 +48,9 @@ pub(super) enum Reply {
     Store(EventDataStore),
     Reindexed(Rebuilt),
     Mended(Option<Rebuilt>),
+    Saved(Vec<SavedEntry>),
+    SavedDeleted(SavedEntry),
+    AccountsPut,
     /// The request is as it should not be.
     Refused(Refusal, String),
     /// The request could not be carried out.

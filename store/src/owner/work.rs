@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::talk::Request;
 use super::{Refusal, SessionError};
+use crate::accounts::{self, Account};
 use crate::data_store::{DEFAULT_STORE, EventDataStore};
 use crate::import::push::{self, PushError, PushRequest, Pushed};
 use crate::import::{ImportError, ImportProgress, ImportRequest, ImportSummary, run};
@@ -12,6 +13,7 @@ use crate::index::merge::{self, When};
 use crate::index::rebuild::{self, RebuildProgress, Rebuilt};
 use crate::manage;
 use crate::retention;
+use crate::saved::{self, Overwrite, SavedEntry, SavedQuery};
 use crate::scan::Cancel;
 use crate::writer::Core;
 
@@ -89,7 +91,13 @@ pub(super) fn change_store(core: &Core, request: Request) -> Result<EventDataSto
         Request::UpdateStore(reference, update) => manage::update(core, &reference, update)?,
         Request::DeleteStore(reference) => manage::delete(core, &reference)?,
         Request::RestoreStore(reference) => manage::restore(core, &reference)?,
-        Request::Import(_) | Request::Push(..) | Request::Reindex(_) | Request::Mend(_) => {
+        Request::Import(_)
+        | Request::Push(..)
+        | Request::Reindex(_)
+        | Request::Mend(_)
+        | Request::PutSavedQueries(..)
+        | Request::DeleteSavedQuery(_)
+        | Request::PutAccounts(_) => {
             return Err(SessionError::Refused {
                 refusal: Refusal::Invalid,
                 message: "not a change of a store".to_owned(),
@@ -111,4 +119,20 @@ pub(super) fn reindex(
 
 pub(super) fn mend(core: &Core, split: u64) -> Result<Option<Rebuilt>, SessionError> {
     Ok(rebuild::mend(core, split)?)
+}
+
+pub(super) fn put_saved_queries(
+    core: &Core,
+    queries: Vec<SavedQuery>,
+    overwrite: Overwrite,
+) -> Result<Vec<SavedEntry>, SessionError> {
+    Ok(saved::put(core, queries, overwrite)?)
+}
+
+pub(super) fn delete_saved_query(core: &Core, name: &str) -> Result<SavedEntry, SessionError> {
+    Ok(saved::delete(core, name)?)
+}
+
+pub(super) fn put_accounts(core: &Core, accounts: &[Account]) -> Result<(), SessionError> {
+    Ok(accounts::replace(core, accounts)?)
 }

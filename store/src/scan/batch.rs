@@ -21,7 +21,7 @@ use super::run::Shared;
 use super::text_rows::TextRows;
 use super::unit::SplitUnit;
 use crate::event::parse_time;
-use crate::fields::{self, EVENT_JSON, EVENT_JSON_CHECKSUM, FieldType};
+use crate::fields::{self, EVENT_JSON, EVENT_JSON_CHECKSUM, FieldType, KnownField};
 use crate::index::docset::DocSet;
 use crate::index::layout;
 use crate::path::{Arrays, FieldPath};
@@ -117,15 +117,7 @@ impl Rows<'_> {
             }
             ColumnSource::Lake(index) => match lake(*index) {
                 Lake::Leaf(source) => self.left_to_record(&source, within),
-                Lake::Nested(path) => {
-                    let nested = marked(&self.unit.split, layout::SEE_RECORD, path, within)?;
-                    Ok(
-                        match lists::told_by_columns(&self.unit.split, path, within)? {
-                            Some(lists) => nested.minus(&lists),
-                            None => nested,
-                        },
-                    )
-                }
+                Lake::Nested(path) => lists::left_to_record(&self.unit.split, path, within),
                 Lake::Whole => Ok(within.clone()),
             },
         }
@@ -391,6 +383,14 @@ fn lake(index: usize) -> Lake {
         Some(FieldType::Timestamp) => Lake::Leaf(ColumnSource::Timestamp(field)),
         Some(FieldType::Struct | FieldType::StructList | FieldType::Map) => Lake::Nested(spelled),
         None => Lake::Whole,
+    }
+}
+
+/// The field of a column of CloudTrail Lake's table that holds containers.
+pub(super) fn nested_field(index: usize) -> Option<&'static KnownField> {
+    match lake(index) {
+        Lake::Nested(path) => fields::known(path),
+        Lake::Leaf(_) | Lake::Whole => None,
     }
 }
 

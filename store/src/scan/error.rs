@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::catalog::SplitEntry;
 use crate::index::split_file::SplitFileError;
 use crate::kv::db::KvError;
 
@@ -38,6 +39,15 @@ impl From<SplitFileError> for ScanError {
 }
 
 impl ScanError {
+    /// The split whose content is not to be had any more; it can be built anew.
+    pub fn lost_split(&self) -> Option<u64> {
+        match self {
+            Self::Split(error) => error.lost().and_then(SplitEntry::id_of),
+            Self::SplitGone { path } => SplitEntry::id_of(path),
+            _ => None,
+        }
+    }
+
     /// A part of a split that cannot be read.
     pub(crate) fn damaged(path: &Path, part: &str, reason: impl std::fmt::Display) -> Self {
         Self::Split(SplitFileError::Damaged {

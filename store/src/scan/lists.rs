@@ -9,10 +9,10 @@ use arrow::compute::kernels::zip::zip;
 use arrow::datatypes::DataType;
 
 use super::error::ScanError;
+use super::evaluate::marked;
 use super::text_rows::TextRows;
 use super::unit::SplitUnit;
 use crate::fields::{self, KnownField};
-use crate::index::columns::TextColumn;
 use crate::index::docset::DocSet;
 use crate::index::layout;
 use crate::index::leaves::list_members;
@@ -34,6 +34,19 @@ pub(super) fn told_by_columns(
     Ok(shapes.map(|shapes| shapes.documents(within)))
 }
 
+/// The documents whose list at a path the record tells.
+pub(super) fn left_to_record(
+    split: &SplitReader,
+    path: &str,
+    within: &DocSet,
+) -> Result<DocSet, ScanError> {
+    let nested = marked(split, layout::SEE_RECORD, path, within)?;
+    Ok(match told_by_columns(split, path, within)? {
+        Some(lists) => nested.minus(&lists),
+        None => nested,
+    })
+}
+
 fn shapes_of(path: &str) -> String {
     format!("{}{path}", layout::LIST)
 }
@@ -50,11 +63,9 @@ pub(super) fn with_columns(
     let Some(known) = fields::known(path) else {
         return Ok(from_records);
     };
-    let (Some(members), Some(shapes)) = (list_members(known), unit.split.texts(&shapes_of(path))?)
-    else {
+    let (Some(members), Some(lists)) = (list_members(known), Lists::read(unit, path, docs)?) else {
         return Ok(from_records);
     };
-    let lists = Lists::read(unit, path, docs, &shapes)?;
     let from_columns: ArrayRef = Arc::new(lists.array(unit, known, &members, docs)?);
     if from_records.null_count() == from_records.len() {
         return Ok(from_columns);
@@ -64,25 +75,24 @@ pub(super) fn with_columns(
 }
 
 /// The shapes of the lists of some documents.
-struct Lists {
+pub(super) struct Lists {
     /// By row; none where columns tell of no list.
     shapes: Vec<Option<Arc<[u8]>>>,
 }
 
 impl Lists {
-    fn read(
-        unit: &SplitUnit,
-        path: &str,
-        docs: &[u32],
-        column: &TextColumn,
-    ) -> Result<Self, ScanError> {
+    /// None where the split keeps no shapes of the list.
+    pub fn read(unit: &SplitUnit, path: &str, docs: &[u32]) -> Result<Option<Self>, ScanError> {
         let name = shapes_of(path);
+        let Some(column) = unit.split.texts(&name)? else {
+            return Ok(None);
+        };
         let mut found = Vec::with_capacity(docs.len());
         column.visit(docs, |row, ord| found.push((row, ord)));
         let mut ords: Vec<u64> = found.iter().map(|(_, ord)| *ord).collect();
         ords.sort_unstable();
         ords.dedup();
-        let texts = unit.texts(&name, column, ords.clone())?;
+        let texts = unit.texts(&name, &column, ords.clone())?;
         let mut by_ord = Vec::with_capacity(ords.len());
         for ord in &ords {
             let digits = texts.text(*ord).map(|text| {
@@ -100,7 +110,26 @@ impl Lists {
                 *slot = by_ord.get(at).cloned();
             }
         }
-        Ok(Self { shapes })
+        Ok(Some(Self { shapes }))
+    }
+
+    /// For each row the bits of each element's members; none where columns tell of no list.
+    pub fn shapes(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        self.shapes.iter().map(Option::as_deref)
+    }
+
+    /// Whether columns tell the list of a row.
+    pub fn has(&self, row: usize) -> bool {
+        self.shapes.get(row).is_some_and(Option::is_some)
+    }
+
+    /// Of all elements, one row after another, those that have the member at a place.
+    pub fn elements_with(&self, member: usize) -> Vec<usize> {
+        let all = self.shapes.iter().flatten().flat_map(|shape| shape.iter());
+        let with = all
+            .enumerate()
+            .filter(|(_, bits)| **bits >> member & 1 == 1);
+        with.map(|(element, _)| element).collect()
     }
 
     fn array(
@@ -120,14 +149,10 @@ impl Lists {
             return Err(ScanError::damaged(unit.split.path(), field.path, reason));
         };
         let mut children: Vec<ArrayRef> = Vec::with_capacity(members.len());
-        for (bit, member) in members.iter().enumerate() {
-            children.push(Arc::new(self.member(
-                unit,
-                member,
-                1 << bit,
-                n_elements,
-                docs,
-            )?));
+        for (place, member) in members.iter().enumerate() {
+            children.push(Arc::new(
+                self.member(unit, member, place, n_elements, docs)?,
+            ));
         }
         let elements =
             StructArray::try_new_with_length(item_fields.clone(), children, None, n_elements)?;
@@ -154,26 +179,17 @@ impl Lists {
         &self,
         unit: &SplitUnit,
         member: &KnownField,
-        bit: u8,
+        place: usize,
         n_elements: usize,
         docs: &[u32],
     ) -> Result<StringViewArray, ScanError> {
         let mut texts = TextRows::new(n_elements);
-        let mut wanted = Vec::new();
-        let mut element = 0;
-        for shape in self.shapes.iter().flatten() {
-            for bits in shape.iter() {
-                if bits & bit != 0 {
-                    wanted.push(element);
-                }
-                element += 1;
-            }
-        }
+        let wanted = self.elements_with(place);
         let name = format!("{}{}", layout::TEXT, member.path);
         let mut found = Vec::with_capacity(wanted.len());
         if let Some(column) = unit.split.texts(&name)? {
             column.visit(docs, |row, ord| {
-                if self.shapes.get(row).is_some_and(Option::is_some) {
+                if self.has(row) {
                     found.push(ord);
                 }
             });
@@ -184,9 +200,20 @@ impl Lists {
             }
         }
         if found.len() != wanted.len() {
-            let reason = format!("{} values for {} elements", found.len(), wanted.len());
-            return Err(ScanError::damaged(unit.split.path(), &name, reason));
+            return Err(odd_values(unit, member.path, found.len(), wanted.len()));
         }
         Ok(texts.finish())
     }
+}
+
+/// That a member's column has not as many values as the shapes of the lists say.
+pub(super) fn odd_values(
+    unit: &SplitUnit,
+    member: &str,
+    n_values: usize,
+    n_elements: usize,
+) -> ScanError {
+    let name = format!("{}{member}", layout::TEXT);
+    let reason = format!("{n_values} values for {n_elements} elements");
+    ScanError::damaged(unit.split.path(), &name, reason)
 }

@@ -41,7 +41,7 @@ impl Snapshot {
                     snapshot = Arc::new(snapshot.refreshed()?);
                     attempt += 1;
                 }
-                planned => return planned,
+                planned => return planned.inspect_err(|error| self.note_lost(error)),
             }
         }
     }

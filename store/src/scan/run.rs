@@ -95,6 +95,14 @@ impl ScanPartition {
         &self,
         emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
     ) -> Result<(), ScanError> {
+        self.run_all(emit)
+            .inspect_err(|error| self.shared.snapshot.note_lost(error))
+    }
+
+    fn run_all(
+        &self,
+        emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
+    ) -> Result<(), ScanError> {
         let limit = self.shared.request.limit.unwrap_or(usize::MAX);
         match &self.work {
             Work::Ordered(units, plain) => {

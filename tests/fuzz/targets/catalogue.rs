@@ -4,9 +4,11 @@
 
 use serde_json::{from_slice, to_vec};
 use tarn_store::EventDataStore;
+use tarn_store::accounts::Account;
 use tarn_store::catalog::{
     BatchEntry, ConflictEntry, FileEntry, ImportEntry, Intent, RejectEntry, SourceEntry, SplitEntry,
 };
+use tarn_store::saved::SavedEntry;
 
 /// Reads an entry. Its place is that in the list of them.
 macro_rules! entries {
@@ -47,7 +49,9 @@ pub fn run(input: &[u8]) {
             FileEntry,
             SourceEntry,
             RejectEntry,
-            ConflictEntry
+            ConflictEntry,
+            SavedEntry,
+            Account
         ]
     );
     used(*which, bytes);

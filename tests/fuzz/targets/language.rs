@@ -166,7 +166,7 @@ pub fn run(input: &[u8]) {
     let request = QueryRequest {
         language,
         timeout: Some(TIMEOUT),
-        parameters: vec![("p".to_owned(), "it's {{p}} \"1\"".to_owned())],
+        parameters: vec![("p".to_owned(), "it's {{p}} \"1\"".into())],
         ..QueryRequest::new(text, NOW_MS)
     };
     if let Err(error) = place.rows(&request) {

@@ -144,7 +144,7 @@ fn opened_or_refused(path: &Path) {
         return;
     };
     let _ = file.verify();
-    for name in ["columns", "ids", "tantivy/meta.json", ""] {
+    for name in ["columns", "packed-ids", "tantivy/meta.json", ""] {
         if let Some(section) = file.section(name) {
             let _ = section.read();
             let _ = section.slice(0..usize::MAX);

@@ -5,6 +5,8 @@
 //! allow; a predicate beside something computed is a column of the scan, so its answer is
 //! the same wherever it stands.
 
+use std::borrow::Cow;
+
 use datafusion::logical_expr::{Expr as PlanExpr, lit};
 use tarn_store::{Field, Predicate};
 
@@ -76,7 +78,10 @@ impl Lowering<'_> {
                 negated: is_not,
                 set,
             } => match set {
-                Set::List(list) => Ok(negated(self.member(value, list)?, *is_not)),
+                Set::List(list) => {
+                    let list = self.spread(list);
+                    Ok(negated(self.member(value, &list)?, *is_not))
+                }
                 Set::Subquery(_) => Err(not_available("a query inside `in`", expr.span)
                     .hint("write the values: in [\"a\", \"b\"]")),
             },
@@ -237,6 +242,25 @@ impl Lowering<'_> {
                 of_expr(tested.expr)
             }
         }
+    }
+
+    /// The members of a set, those of a parameter that is a list one by one.
+    fn spread<'e>(&self, list: &'e [Expr]) -> Cow<'e, [Expr]> {
+        let items = |expr: &Expr| match &expr.node {
+            ExprKind::Parameter(name) => self.parameters.items(name),
+            _ => None,
+        };
+        if list.iter().all(|expr| items(expr).is_none()) {
+            return Cow::Borrowed(list);
+        }
+        let spread = list.iter().flat_map(|expr| match items(expr) {
+            None => vec![expr.clone()],
+            Some(names) => names
+                .into_iter()
+                .map(|name| Spanned::new(ExprKind::Parameter(name), expr.span))
+                .collect(),
+        });
+        spread.collect()
     }
 
     fn member(&mut self, value: &Expr, list: &[Expr]) -> Result<Truth, QueryError> {

@@ -18,10 +18,7 @@ impl Lowering<'_> {
         }
         match &expr.node {
             ExprKind::Literal(literal) => self.literal(literal, expr.span),
-            ExprKind::Parameter(name) => {
-                let literal = self.parameters.literal(name, expr.span)?;
-                self.literal(&literal, expr.span)
-            }
+            ExprKind::Parameter(name) => self.parameters.constant(name, expr.span),
             ExprKind::Period(_) => Err(QueryError::new(
                 Code::WrongType,
                 "a length of time is no value",

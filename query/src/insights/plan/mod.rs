@@ -47,7 +47,6 @@ use datafusion::logical_expr::{Expr as PlanExpr, SortExpr};
 use tarn_store::{Field, StoreId, TimeRange};
 
 use self::output::Shown;
-use self::parameters::Parameters;
 use self::scope::Scope;
 use self::stats::Aggregation;
 use self::steps::{EVENTS, Events, ROW, Step};
@@ -55,6 +54,7 @@ use super::ast::{Command, CommandKind};
 use super::{COMMANDS, parse};
 use crate::error::{Code, QueryError};
 use crate::leaves::LeafSet;
+use crate::parameters::Parameters;
 use crate::planned::{CHOSEN_STORE, Planned, Planning};
 use crate::request::Stage;
 use crate::search_plan::{self, Clock};
@@ -231,12 +231,11 @@ impl<'q> Lowering<'q> {
             stores,
         };
         let plan = steps::build(events, self.steps, shown)?;
-        let mut warnings = self.warnings;
-        warnings.extend(self.planning.unused_parameters(self.parameters.used()));
         Ok(Planned {
             plan,
             names,
-            warnings,
+            warnings: self.warnings,
+            unused_parameters: self.parameters.unused().cloned().collect(),
             stages: vec![Stage::new("syntax", syntax)],
             is_explain: false,
         })

@@ -1,67 +1,34 @@
-//! Values for `{{name}}`: they enter the tree and never the text, so that none can
-//! become syntax.
+//! Values for `{{name}}` where they stand in a pipeline.
 //!
-//! A parameter that stands alone is a number or a truth value where it reads as one, else
-//! a text; inside a text or a regular expression it is a part of it, letter for letter.
+//! A parameter that stands alone is what its type says; without one it is a number or a
+//! truth value where it reads as one, else a text. Inside a text or a regular expression
+//! it is a part of it, letter for letter.
 
 use std::borrow::Cow;
 
-use crate::error::{Code, QueryError};
-use crate::insights::ast::{Literal, Number};
+use super::value::Value;
+use crate::error::QueryError;
+use crate::insights::ast::Number;
+use crate::parameters::{ParameterValue, Parameters, misplaced_list};
 use crate::span::Span;
-use crate::suggest;
 
-/// The values of a request, and which of them were asked for.
-pub(super) struct Parameters<'q> {
-    values: &'q [(String, String)],
-    used: Vec<String>,
-}
-
-impl<'q> Parameters<'q> {
-    pub fn new(values: &'q [(String, String)]) -> Self {
-        Self {
-            values,
-            used: Vec::new(),
-        }
-    }
-
-    pub fn used(&self) -> &[String] {
-        &self.used
-    }
-
-    /// The value of a parameter as it stands.
-    ///
-    /// **Errors**: it has none.
-    pub fn text(&mut self, name: &str, place: Span) -> Result<&'q str, QueryError> {
-        let Some((_, value)) = self.values.iter().find(|(known, _)| known == name) else {
-            let known = self.values.iter().map(|(name, _)| name.as_str());
-            let hint = suggest::did_you_mean(name, known)
-                .unwrap_or_else(|| format!("give it with -p {name}=…"));
-            let reason = format!("the parameter `{name}` has no value");
-            return Err(QueryError::new(Code::Parameter, reason)
-                .at(place)
-                .hint(hint));
-        };
-        if !self.used.iter().any(|used| used == name) {
-            self.used.push(name.to_owned());
-        }
-        Ok(value)
-    }
-
-    /// The literal that a parameter stands for.
-    pub fn literal(&mut self, name: &str, place: Span) -> Result<Literal, QueryError> {
-        let value = self.text(name, place)?;
+impl Parameters<'_> {
+    /// The constant that a parameter stands for.
+    pub(super) fn constant(&mut self, name: &str, place: Span) -> Result<Value, QueryError> {
+        let value = self.value(name).map_err(|error| error.at(place))?;
         Ok(match value {
-            "true" => Literal::Boolean(true),
-            "false" => Literal::Boolean(false),
-            "null" => Literal::Null,
-            value if is_number(value) => Literal::Number(Number::new(value)),
-            value => Literal::Text(value.to_owned()),
+            ParameterValue::Untyped(text) => untyped(text),
+            ParameterValue::Number(digits) => Value::number(&Number::new(&digits)),
+            ParameterValue::Boolean(value) => Value::boolean(value),
+            other => match other.as_text() {
+                Some(text) => Value::text_constant(text),
+                None => return Err(misplaced_list(name).at(place)),
+            },
         })
     }
 
     /// A text with the parameters in it replaced by what `part` makes of their values.
-    pub fn filled<'t>(
+    pub(super) fn filled<'t>(
         &mut self,
         text: &'t str,
         place: Span,
@@ -71,7 +38,8 @@ impl<'q> Parameters<'q> {
         let mut rest = text;
         while let Some((before, name, after)) = next_parameter(rest) {
             out.push_str(before);
-            out.push_str(&part(self.text(name, place)?));
+            let value = self.text(name).map_err(|error| error.at(place))?;
+            out.push_str(&part(&value));
             rest = after;
         }
         if rest.len() == text.len() {
@@ -79,6 +47,16 @@ impl<'q> Parameters<'q> {
         }
         out.push_str(rest);
         Ok(Cow::Owned(out))
+    }
+}
+
+fn untyped(text: String) -> Value {
+    match text.as_str() {
+        "true" => Value::boolean(true),
+        "false" => Value::boolean(false),
+        "null" => Value::null(),
+        digits if is_number(digits) => Value::number(&Number::new(digits)),
+        _ => Value::text_constant(text),
     }
 }
 
@@ -113,25 +91,34 @@ fn is_number(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::value::Constant;
     use super::*;
 
     #[test]
     fn parameters_are_values_or_parts_of_texts() {
-        let values: Vec<(String, String)> = [("n", "5"), ("id", "012"), ("who", "a.b")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        let given = [("n", "5"), ("id", "012"), ("who", "a.b"), ("odd", "{{n}}")];
+        let mut values: Vec<(String, ParameterValue)> = given
+            .map(|(name, value)| (name.to_owned(), value.into()))
             .into();
+        values.push(("text".to_owned(), ParameterValue::Text("5".to_owned())));
         let mut parameters = Parameters::new(&values);
         let place = Span::default();
-        let literal = parameters.literal("n", place).expect("given");
-        assert_eq!(literal, Literal::Number(Number::new("5")));
-        let literal = parameters.literal("id", place).expect("given");
-        assert_eq!(literal, Literal::Text("012".into()));
-        let text = parameters.filled("x{{ who }}y{{2}}", place, str::to_owned);
-        assert_eq!(text.expect("given"), "xa.by{{2}}");
+        let mut constant = |name: &str| parameters.constant(name, place).ok()?.constant();
+        let text = |text: &str| Some(Constant::Text(text.to_owned()));
+        assert!(matches!(constant("n"), Some(Constant::Number { .. })));
+        assert_eq!(constant("id"), text("012"));
+        assert_eq!(constant("text"), text("5"), "as its type says");
+        assert_eq!(
+            constant("odd"),
+            text("{{n}}"),
+            "values are no texts to fill"
+        );
+        let filled = parameters.filled("x{{ who }}y{{2}}", place, str::to_owned);
+        assert_eq!(filled.expect("given"), "xa.by{{2}}");
         let regex = parameters.filled("^{{who}}$", place, regex::escape);
         assert_eq!(regex.expect("given"), r"^a\.b$");
-        let error = parameters.text("whom", place).expect_err("not given");
+        let error = parameters.constant("whom", place).err().expect("not given");
         assert_eq!(error.hint.as_deref(), Some("did you mean `who`?"));
-        assert_eq!(parameters.used(), ["n", "id", "who"]);
+        assert_eq!(error.span, Some(place));
     }
 }

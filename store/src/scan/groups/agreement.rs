@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMillisecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
@@ -35,11 +35,22 @@ fn columns(random: &mut Random) -> Vec<ScanColumn> {
         name: "time".into(),
         source: ColumnSource::Timestamp(Field::Time),
     });
+    let lake = crate::fields::lake_schema();
+    columns.push(ScanColumn {
+        name: "list".into(),
+        source: ColumnSource::Lake(lake.index_of("resources").expect("there is one")),
+    });
     columns
 }
 
-fn key(random: &mut Random) -> GroupKey {
+/// The places of the columns that hold the time and the list.
+const TIME_COLUMN: usize = 3;
+const LIST_COLUMN: usize = 4;
+const N_MEMBERS: usize = 4;
+
+fn key(random: &mut Random, is_unnested: bool) -> GroupKey {
     match random.below(5) {
+        0 | 2 if is_unnested => GroupKey::Member(random.below(N_MEMBERS)),
         0 => GroupKey::Time(TimeBucket::EXACT),
         1 => GroupKey::Time(TimeBucket {
             width_ms: 7_000,
@@ -67,16 +78,11 @@ fn texts(array: &dyn Array) -> Vec<String> {
         .collect()
 }
 
-fn grouping(
-    snapshot: &Arc<Snapshot>,
-    request: &ScanRequest,
-    keys: Vec<GroupKey>,
-    aggregates: Vec<Aggregate>,
-) -> Grouping {
+fn grouping(snapshot: &Arc<Snapshot>, request: &ScanRequest, wanted: GroupRequest) -> Grouping {
     let scan = snapshot
         .scan(request, Arc::default(), Cancel::default())
         .expect("planned");
-    let grouping = scan.partitions[0].grouping(keys, aggregates);
+    let grouping = scan.partitions[0].grouping(wanted);
     grouping.expect("columns that can be grouped by")
 }
 
@@ -148,10 +154,16 @@ fn first_ones_are_first(table: &GroupTable, grouping: &Grouping, every: &[u32]) 
     }
 }
 
-/// One row of the plain path: its columns as text, and its time.
+/// One row of the plain path: its columns as text, and its time. Of an element the texts
+/// of its members follow those of the columns.
 type Row = (Vec<String>, i64);
 
-fn plainly(snapshot: &Arc<Snapshot>, request: &ScanRequest, grouping: &Grouping) -> Groups {
+fn plainly(
+    snapshot: &Arc<Snapshot>,
+    request: &ScanRequest,
+    grouping: &Grouping,
+    present: &[usize],
+) -> Groups {
     let request = ScanRequest {
         access: Access::Plain,
         ..request.clone()
@@ -163,10 +175,29 @@ fn plainly(snapshot: &Arc<Snapshot>, request: &ScanRequest, grouping: &Grouping)
     for partition in &scan.partitions {
         let mut take = |batch: RecordBatch| {
             let columns: Vec<_> = batch.columns().iter().map(|c| texts(c.as_ref())).collect();
-            let times = batch.column(3).as_primitive::<TimestampMillisecondType>();
+            let times = batch
+                .column(TIME_COLUMN)
+                .as_primitive::<TimestampMillisecondType>();
+            let lists = batch.column(LIST_COLUMN).as_list::<i32>();
             for i in 0..batch.num_rows() {
-                let row = columns.iter().map(|c| c[i].clone()).collect();
-                rows.push((row, times.value(i)));
+                let row: Vec<String> = columns.iter().map(|c| c[i].clone()).collect();
+                if grouping.unnested.is_none() {
+                    rows.push((row, times.value(i)));
+                } else if lists.is_valid(i) {
+                    let elements = lists.value(i);
+                    for element in 0..elements.len() {
+                        let member = |member: &ArrayRef| match elements.is_valid(element) {
+                            true => texts(member.as_ref())[element].clone(),
+                            false => NONE.to_owned(),
+                        };
+                        let members = elements.as_struct().columns().iter().map(member);
+                        let row: Vec<String> = row.iter().cloned().chain(members).collect();
+                        let has = |member: &usize| row[LIST_COLUMN + 1 + member] != NONE;
+                        if present.iter().all(has) {
+                            rows.push((row, times.value(i)));
+                        }
+                    }
+                }
             }
             ControlFlow::Continue(())
         };
@@ -184,6 +215,7 @@ fn plainly(snapshot: &Arc<Snapshot>, request: &ScanRequest, grouping: &Grouping)
                 assert!(start <= row.1 && row.1 < start + bucket.width_ms);
                 texts(&arrow::array::TimestampMillisecondArray::from(vec![start])).remove(0)
             }
+            GroupKey::Member(member) => row.0[LIST_COLUMN + 1 + member].clone(),
         });
         of_keys.entry(key.collect()).or_default().push(row);
     }
@@ -228,15 +260,27 @@ fn groups_agree_with_the_rows_of_the_plain_path() {
             if random.below(2) == 0 {
                 request.predicate = crate::scan::Predicate::True;
             }
-            let keys = (0..random.below(4)).map(|_| key(&mut random)).collect();
+            let is_unnested = random.below(3) == 0;
+            let keys = (0..random.below(4)).map(|_| key(&mut random, is_unnested));
+            let keys = keys.collect();
             let aggregates = (0..random.below(4))
                 .map(|_| aggregate(&mut random))
                 .collect();
-            let grouping = grouping(&snapshot, &request, keys, aggregates);
+            let wanted = GroupRequest {
+                keys,
+                aggregates,
+                unnested: is_unnested.then_some(LIST_COLUMN),
+                present: match is_unnested && random.below(2) == 0 {
+                    true => vec![random.below(N_MEMBERS)],
+                    false => Vec::new(),
+                },
+            };
+            let present = wanted.present.clone();
+            let grouping = grouping(&snapshot, &request, wanted);
             let groups = in_split_order(&snapshot, &request, &grouping);
-            let wanted = plainly(&snapshot, &request, &grouping);
+            let expected = plainly(&snapshot, &request, &grouping, &present);
             assert_eq!(
-                groups, wanted,
+                groups, expected,
                 "round {round} of {layout:?}, seed {seed}: {:?} {:?}\n{request:#?}",
                 grouping.keys, grouping.aggregates
             );
@@ -257,7 +301,11 @@ fn groups_that_are_refused_memory_are_none() {
     request.predicate = crate::scan::Predicate::True;
     request.columns = columns(&mut random);
     let keys = vec![GroupKey::Time(TimeBucket::EXACT)];
-    let grouping = grouping(&snapshot, &request, keys, Vec::new());
+    let wanted = GroupRequest {
+        keys,
+        ..GroupRequest::default()
+    };
+    let grouping = grouping(&snapshot, &request, wanted);
     let scan = snapshot
         .scan(&request, Arc::default(), Cancel::default())
         .expect("planned");

@@ -1,5 +1,6 @@
 //! A partition's events into a table of groups.
 
+use super::elements::{Elements, NumberedList};
 use super::numbers::NumberedColumn;
 use super::table::{GroupTable, Rows};
 use super::vocabulary::NONE;
@@ -23,6 +24,15 @@ impl ScanPartition {
     ///
     /// The scan must have neither order nor limit.
     pub fn group(
+        &self,
+        grouping: &Grouping,
+        reserve: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Option<GroupTable>, ScanError> {
+        self.fold(grouping, reserve)
+            .inspect_err(|error| self.shared.snapshot.note_lost(error))
+    }
+
+    fn fold(
         &self,
         grouping: &Grouping,
         reserve: &mut dyn FnMut(usize) -> bool,
@@ -85,7 +95,13 @@ impl Folding<'_> {
             let column = NumberedColumn::open(shared, unit, self.grouping, place, &bounds.may)?;
             columns.push(column);
         }
-        let reads_records = !is_decided || columns.iter().flatten().any(|c| c.reads_records());
+        let list = match &self.grouping.unnested {
+            Some(list) => Some(NumberedList::open(shared, unit, list, &bounds.may)?),
+            None => None,
+        };
+        let reads_records = !is_decided
+            || columns.iter().flatten().any(|c| c.reads_records())
+            || list.as_ref().is_some_and(NumberedList::reads_records);
         let n_chunk = match reads_records {
             true => CHUNK_WITH_RECORDS,
             false => CHUNK,
@@ -121,11 +137,15 @@ impl Folding<'_> {
                 if self.wants_times {
                     unit.split.keys()?.time.values(matching, &mut times);
                 }
-                let flow = self.add(&Rows {
-                    n_rows: matching.len(),
-                    times: &times,
-                    numbers: &numbers,
-                });
+                let flow = match &list {
+                    Some(list) => self.add_elements(&list.read(matching)?, &times, &numbers),
+                    None => self.add(&Rows {
+                        n_rows: matching.len(),
+                        times: &times,
+                        numbers: &numbers,
+                        members: &[],
+                    }),
+                };
                 if flow.is_break() {
                     return Ok(flow);
                 }
@@ -133,6 +153,26 @@ impl Folding<'_> {
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Counts the elements of rows with these times and numbers.
+    fn add_elements(
+        &mut self,
+        elements: &Elements,
+        times: &[i64],
+        numbers: &[Vec<u32>],
+    ) -> ControlFlow<()> {
+        fn of_rows<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
+            let values = rows.iter().filter_map(|row| values.get(*row as usize));
+            values.copied().collect()
+        }
+        let numbers = numbers.iter().map(|n| of_rows(n, &elements.rows));
+        self.add(&Rows {
+            n_rows: elements.rows.len(),
+            times: &of_rows(times, &elements.rows),
+            numbers: &numbers.collect::<Vec<_>>(),
+            members: &elements.members,
+        })
     }
 
     fn add(&mut self, rows: &Rows<'_>) -> ControlFlow<()> {
@@ -188,10 +228,15 @@ impl Folding<'_> {
             }
         }
         let times: Vec<i64> = records.iter().map(|r| r.key.time_ms).collect();
+        if let Some(list) = &self.grouping.unnested {
+            let elements = list.of_records(&read)?;
+            return Ok(self.add_elements(&elements, &times, &numbers));
+        }
         Ok(self.add(&Rows {
             n_rows: records.len(),
             times: &times,
             numbers: &numbers,
+            members: &[],
         }))
     }
 }

@@ -4,11 +4,12 @@
 //! are. Each split numbers its texts already; a [`vocabulary`] turns the
 //! numbers of all splits into one numbering, so that a table of groups
 //! ([`table`]) is a table of small integers, and texts are read for the groups
-//! that are shown. `numbers` reads what a chunk of documents has, `fold` drives
-//! a partition of a scan.
+//! that are shown. `numbers` reads what a chunk of documents has, `elements` what
+//! the elements of a list in them have, `fold` drives a partition of a scan.
 
 #[cfg(test)]
 mod agreement;
+mod elements;
 mod fold;
 mod numbers;
 mod table;
@@ -20,6 +21,8 @@ use arrow::datatypes::{DataType, Schema, TimeUnit};
 pub use table::GroupTable;
 pub(crate) use vocabulary::Vocabularies;
 use vocabulary::{Reads, Vocabulary};
+
+use elements::UnnestedList;
 
 use super::predicate::Field;
 use super::request::{ColumnSource, ScanColumn, StoreId};
@@ -35,6 +38,9 @@ pub enum GroupKey {
     Value(usize),
     /// The event's time, rounded down.
     Time(TimeBucket),
+    /// A member of the element, by its place among the members of the list that is
+    /// unnested.
+    Member(usize),
 }
 
 /// Spans of the same length that follow each other: one begins at `offset_ms`
@@ -61,7 +67,8 @@ impl TimeBucket {
     }
 }
 
-/// What is told of a group.
+/// What is told of a group. Where a list is unnested, an event counts once for each of
+/// its elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aggregate {
     /// How many events there are.
@@ -76,21 +83,35 @@ pub enum Aggregate {
     LastTime,
 }
 
+/// What is asked of groups.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupRequest {
+    pub keys: Vec<GroupKey>,
+    pub aggregates: Vec<Aggregate>,
+    /// The column of the scan, by its place, that holds a list: its elements are grouped
+    /// in place of events. An event whose list is empty or missing has none.
+    pub unnested: Option<usize>,
+    /// Members that an element must have to count, by their places.
+    pub present: Vec<usize>,
+}
+
 /// A question for groups: what all partitions of a scan share.
 pub struct Grouping {
     keys: Vec<GroupKey>,
     aggregates: Vec<Aggregate>,
     /// By the place of the column; none for those that hold times.
     vocabularies: Vec<Option<Arc<Vocabulary>>>,
+    /// The list whose elements are grouped, in place of events.
+    unnested: Option<UnnestedList>,
 }
 
 impl ScanPartition {
-    /// Groups of the scan's events; none where a column is not one that splits
-    /// answer for, or is used as what it is not.
-    pub fn grouping(&self, keys: Vec<GroupKey>, aggregates: Vec<Aggregate>) -> Option<Grouping> {
+    /// Groups of the scan's events or of the elements of a list; none where a column is
+    /// not one that splits answer for, or is used as what it is not.
+    pub fn grouping(&self, wanted: GroupRequest) -> Option<Grouping> {
         let request = &self.shared.request;
         let held = self.shared.snapshot.vocabularies();
-        Grouping::new(held, request.store, &request.columns, keys, aggregates)
+        Grouping::new(held, request.store, &request.columns, wanted)
     }
 }
 
@@ -100,20 +121,21 @@ impl Grouping {
         held: &Vocabularies,
         store: StoreId,
         columns: &[ScanColumn],
-        keys: Vec<GroupKey>,
-        aggregates: Vec<Aggregate>,
+        wanted: GroupRequest,
     ) -> Option<Self> {
-        let of_keys = keys.iter().filter_map(|key| match key {
-            GroupKey::Value(column) => Some(*column),
-            GroupKey::Time(_) => None,
-        });
-        let of_aggregates = aggregates.iter().filter_map(|aggregate| match aggregate {
-            Aggregate::Values(column) | Aggregate::Distinct(column) => Some(*column),
-            Aggregate::Events | Aggregate::FirstTime | Aggregate::LastTime => None,
-        });
         let mut used = vec![false; columns.len()];
-        for column in of_keys.chain(of_aggregates) {
-            *used.get_mut(column)? = true;
+        let mut members = Vec::new();
+        for key in &wanted.keys {
+            match key {
+                GroupKey::Value(column) => *used.get_mut(*column)? = true,
+                GroupKey::Time(_) => {}
+                GroupKey::Member(member) => members.push(*member),
+            }
+        }
+        for aggregate in &wanted.aggregates {
+            if let Aggregate::Values(column) | Aggregate::Distinct(column) = aggregate {
+                *used.get_mut(*column)? = true;
+            }
         }
         let mut vocabularies = Vec::with_capacity(columns.len());
         for (column, is_used) in columns.iter().zip(used) {
@@ -122,10 +144,25 @@ impl Grouping {
                 false => None,
             });
         }
+        let unnested = match wanted.unnested {
+            Some(column) => {
+                let source = &columns.get(column)?.source;
+                Some(UnnestedList::new(
+                    held,
+                    store,
+                    source,
+                    &members,
+                    wanted.present,
+                )?)
+            }
+            None if !members.is_empty() || !wanted.present.is_empty() => return None,
+            None => None,
+        };
         Some(Self {
-            keys,
-            aggregates,
+            keys: wanted.keys,
+            aggregates: wanted.aggregates,
             vocabularies,
+            unnested,
         })
     }
 
@@ -138,6 +175,7 @@ impl Grouping {
                 None => DataType::Null,
             },
             GroupKey::Time(_) => TIME,
+            GroupKey::Member(_) => DataType::Utf8View,
         });
         let aggregates = self.aggregates.iter().map(|aggregate| match aggregate {
             Aggregate::Events | Aggregate::Values(_) | Aggregate::Distinct(_) => DataType::Int64,
@@ -149,7 +187,8 @@ impl Grouping {
 
     /// The memory of what all partitions share, in bytes.
     pub fn bytes(&self) -> usize {
-        let vocabularies = self.vocabularies.iter().flatten();
+        let of_members = self.unnested.iter().flat_map(UnnestedList::vocabularies);
+        let vocabularies = self.vocabularies.iter().flatten().chain(of_members);
         vocabularies.map(|vocabulary| vocabulary.bytes()).sum()
     }
 

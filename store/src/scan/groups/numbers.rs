@@ -32,10 +32,57 @@ pub struct NumberedColumn<'g> {
     from_record: DocSet,
 }
 
-struct NumberedTexts {
-    name: String,
-    column: TextColumn,
-    numbers: Arc<SplitNumbers>,
+/// A column of texts of one split, and their numbers.
+pub struct NumberedTexts {
+    pub name: String,
+    pub column: TextColumn,
+    pub numbers: Arc<SplitNumbers>,
+}
+
+impl NumberedTexts {
+    pub fn new(unit: &SplitUnit, vocabulary: &Vocabulary, name: &str, column: &TextColumn) -> Self {
+        Self {
+            name: name.to_owned(),
+            numbers: vocabulary.of_split(unit.entry.id, column.n_texts()),
+            column: column.clone(),
+        }
+    }
+
+    /// Numbers texts that had no number when a row was read: each with the row's place
+    /// in `numbers`, and its ordinal.
+    pub fn number(
+        &self,
+        unit: &SplitUnit,
+        vocabulary: &Vocabulary,
+        unknown: Vec<(usize, u64)>,
+        numbers: &mut [u32],
+    ) -> Result<(), ScanError> {
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let mut ords: Vec<u64> = unknown.iter().map(|(_, ord)| *ord).collect();
+        ords.sort_unstable();
+        ords.dedup();
+        let decoded = unit.texts(&self.name, &self.column, ords.clone())?;
+        let mut found = Vec::with_capacity(ords.len());
+        for ord in &ords {
+            found.push(decoded.text(*ord).ok_or_else(|| {
+                let reason = format!("ordinal {ord} has no text");
+                ScanError::damaged(unit.split.path(), &self.name, reason)
+            })?);
+        }
+        vocabulary.number(found.into_iter(), |i, number| {
+            if let Some(ord) = ords.get(i) {
+                self.numbers.set(*ord, number);
+            }
+        });
+        for (row, ord) in unknown {
+            if let (Some(number), Some(slot)) = (self.numbers.get(ord), numbers.get_mut(row)) {
+                *slot = number;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(PartialEq, Eq, Hash, Clone, Copy)]
@@ -63,11 +110,8 @@ impl<'g> NumberedColumn<'g> {
         let (ColumnSource::Text(field) | ColumnSource::Boolean(field)) = &column.source else {
             return Ok(None);
         };
-        let numbered = |name: &str, column: &TextColumn| NumberedTexts {
-            name: name.to_owned(),
-            numbers: vocabulary.of_split(unit.entry.id, column.n_texts()),
-            column: column.clone(),
-        };
+        let numbered =
+            |name: &str, column: &TextColumn| NumberedTexts::new(unit, vocabulary, name, column);
         let (texts, scalars, from_record) = match field {
             Field::Path { path, .. } => {
                 let columns = PathColumns::open(&unit.split, path)?;
@@ -121,31 +165,7 @@ impl<'g> NumberedColumn<'g> {
                 _ => unknown.push((row, ord)),
             }
         });
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        let mut ords: Vec<u64> = unknown.iter().map(|(_, ord)| *ord).collect();
-        ords.sort_unstable();
-        ords.dedup();
-        let decoded = self.unit.texts(&texts.name, &texts.column, ords.clone())?;
-        let mut found = Vec::with_capacity(ords.len());
-        for ord in &ords {
-            found.push(decoded.text(*ord).ok_or_else(|| {
-                let reason = format!("ordinal {ord} has no text");
-                ScanError::damaged(self.unit.split.path(), &texts.name, reason)
-            })?);
-        }
-        self.vocabulary.number(found.into_iter(), |i, number| {
-            if let Some(ord) = ords.get(i) {
-                texts.numbers.set(*ord, number);
-            }
-        });
-        for (row, ord) in unknown {
-            if let (Some(number), Some(slot)) = (texts.numbers.get(ord), numbers.get_mut(row)) {
-                *slot = number;
-            }
-        }
-        Ok(())
+        texts.number(self.unit, self.vocabulary, unknown, numbers)
     }
 
     fn read_scalars(&mut self, docs: &[u32], numbers: &mut [u32]) {

@@ -17,6 +17,8 @@ pub struct Rows<'r> {
     pub times: &'r [i64],
     /// By the place of a column, each row's number of its vocabulary.
     pub numbers: &'r [Vec<u32>],
+    /// The same by the place of a member, where rows are elements of a list.
+    pub members: &'r [Vec<u32>],
 }
 
 /// Groups of one partition, or of several after they are merged.
@@ -277,6 +279,7 @@ impl GroupTable {
             keys.push(match key {
                 GroupKey::Value(column) => rows.numbers.get(*column).cloned().unwrap_or_default(),
                 GroupKey::Time(bucket) => self.times.numbers_of(bucket, rows.times),
+                GroupKey::Member(member) => rows.members.get(*member).cloned().unwrap_or_default(),
             });
         }
         self.groups_of_keys(&keys, rows.n_rows)
@@ -316,7 +319,7 @@ impl GroupTable {
         for key in other.keys.chunks_exact(self.n_keys.max(1)) {
             for ((number, kind), column) in key.iter().zip(&grouping.keys).zip(&mut keys) {
                 column.push(match kind {
-                    GroupKey::Value(_) => *number,
+                    GroupKey::Value(_) | GroupKey::Member(_) => *number,
                     GroupKey::Time(_) => {
                         let start = other.times.starts.get(*number as usize);
                         self.times.number(start.copied().unwrap_or_default())
@@ -376,6 +379,13 @@ impl GroupTable {
                 GroupKey::Time(_) => {
                     let starts = numbers.map(|n| self.times.starts.get(n as usize).copied());
                     Arc::new(starts.collect::<TimestampMillisecondArray>())
+                }
+                GroupKey::Member(member) => {
+                    let list = grouping.unnested.as_ref();
+                    match list.and_then(|list| list.vocabulary(*member)) {
+                        Some(vocabulary) => vocabulary.array(numbers),
+                        None => continue,
+                    }
                 }
             });
         }
