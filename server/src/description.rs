@@ -2,13 +2,13 @@
 
 use std::sync::OnceLock;
 
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{
     Content, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder,
     tag::TagBuilder,
 };
 
-use crate::access_log::Templates;
+use crate::templates::Templates;
 
 /// The routes, described.
 pub struct Described {
@@ -22,9 +22,10 @@ pub fn described() -> &'static Described {
     static DESCRIBED: OnceLock<Described> = OnceLock::new();
     DESCRIBED.get_or_init(|| {
         let openapi = complete(crate::routes().into_openapi());
-        let paths = openapi.paths.paths.keys().cloned();
+        let paths = openapi.paths.paths.iter();
+        let templates = paths.map(|(path, item)| (path.clone(), methods_of(item)));
         Described {
-            templates: Templates::new(paths),
+            templates: Templates::new(templates),
             json: serde_json::to_string(&openapi)
                 .expect("a description has text keys only, which JSON can always write"),
         }
@@ -67,6 +68,18 @@ pub fn base() -> OpenApi {
         .info(info.build())
         .tags(Some(TAGS.map(tag)))
         .build()
+}
+
+fn methods_of(item: &PathItem) -> Vec<String> {
+    let methods = [
+        ("GET", item.get.is_some()),
+        ("POST", item.post.is_some()),
+        ("PUT", item.put.is_some()),
+        ("PATCH", item.patch.is_some()),
+        ("DELETE", item.delete.is_some()),
+    ];
+    let taken = methods.into_iter().filter(|(_, is_taken)| *is_taken);
+    taken.map(|(method, _)| method.to_owned()).collect()
 }
 
 /// Every route may refuse a request or fail; what is not said of one is said here.

@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 
+use crate::description::described;
 use crate::error::Problem;
 
 /// What the framework says of an error is short.
@@ -31,9 +32,9 @@ pub async fn stand(request: Request, next: Next) -> Response {
     let text = String::from_utf8_lossy(&text);
     let (kind, detail) = match status {
         StatusCode::METHOD_NOT_ALLOWED => {
-            let allowed = head.headers.get(header::ALLOW);
-            let allowed = allowed.and_then(|a| a.to_str().ok()).unwrap_or("nothing");
-            ("wrong-method", format!("{path} takes {allowed}"))
+            // The header is added behind us.
+            let taken = described().templates.methods(&path).join(", ");
+            ("wrong-method", format!("{path} takes {taken}"))
         }
         _ => ("refused", text.into_owned()),
     };

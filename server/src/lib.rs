@@ -22,6 +22,7 @@ mod params;
 mod routes;
 mod spool;
 mod state;
+mod templates;
 mod upkeep;
 pub mod wire;
 

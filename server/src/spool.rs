@@ -5,7 +5,7 @@
 //! under a number: no name of a request is ever a path here.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,7 +42,9 @@ impl Spool {
     pub fn one(&mut self, name: String, body: &mut dyn Read) -> Result<(), Problem> {
         let (at, mut file) = self.begin()?;
         // A body that fails is told by who reads it.
-        io::copy(body, &mut file).map_err(|error| not_kept(&error))?;
+        io::copy(body, &mut file)
+            .and_then(|_| file.flush())
+            .map_err(|error| not_kept(&error))?;
         self.add(name, None, at)
     }
 
@@ -65,6 +67,7 @@ impl Spool {
             }
             let (at, mut file) = self.begin()?;
             parts.copy_to(&mut file).map_err(|e| not_cut(&e))?;
+            file.flush().map_err(|error| not_kept(&error))?;
             self.add(part.file_name, part.mtime_ns, at)?;
         }
         match self.files.is_empty() {

@@ -156,6 +156,9 @@ struct Owner {
     listener: Listener,
 }
 
+/// An owner's own and its listener's, when nobody works with the writer.
+const OWN_REFERENCES: usize = 2;
+
 impl Session {
     /// Takes the directory, or finds the process that has it.
     pub fn open(root: &Path, options: &WriteOptions) -> Result<Self, OpenError> {
@@ -409,6 +412,12 @@ impl Session {
             return Ok(());
         };
         owner.listener.close_by(hurry);
+        // Who still works here ends it now, and writes down how far it came.
+        let mut retries = 0;
+        while Arc::strong_count(&owner.writer) > OWN_REFERENCES && retries < RETRIES_MAX {
+            retries += 1;
+            std::thread::sleep(RETRY_EVERY);
+        }
         let core = &owner.writer.core;
         let stores = core.tail.lock().stores();
         for store in stores {

@@ -24,7 +24,7 @@ const SCRIPT: [(&str, Action); 10] = [
     // Nothing in it is new.
     ("repeated", Action::Import),
     ("pushed-1", Action::Push),
-    // Repeats an event of the tail, which is sealed to compare with it.
+    // Repeats events of the tail.
     ("pushed-2", Action::Push),
     ("reindex", Action::Reindex),
     ("third", Action::Import),

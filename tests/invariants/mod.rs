@@ -9,5 +9,6 @@ mod followed;
 mod once;
 mod pushes;
 mod scoped;
+mod sent;
 mod sums;
 mod whole;

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
+use serde_json::Value;
 use tarn_store::import::push::{EXPANDED_BYTES_MAX, PushRequest};
 
 use crate::body;
@@ -28,10 +29,11 @@ const EXPANSION_MAX: usize = 1_032;
         ("name" = Option<String>, Query, description = "what `@source` tells of these events", example = "firehose"),
     ),
     request_body(description = "events", content(
-        (String = "application/json", example = json!({"eventVersion": "1.11", "eventTime": "2026-10-21T03:28:44Z", "eventID": "1b0e5e2c-6f1b-4f6e-9b0a-4d8c7c1f2a33", "eventName": "StopLogging", "recipientAccountId": "111122223333"})),
+        (Value = "application/json", example = json!({"eventVersion": "1.11", "eventTime": "2026-10-21T03:28:44Z", "eventID": "1b0e5e2c-6f1b-4f6e-9b0a-4d8c7c1f2a33", "eventName": "StopLogging", "recipientAccountId": "111122223333"})),
         (String = "application/x-ndjson"),
-        (Vec<u8> = "application/gzip"),
-        (Vec<u8> = "application/octet-stream"),
+        (String = "application/gzip"),
+        (String = "application/octet-stream"),
+        (String = "text/csv"),
     )),
     responses(
         (status = 200, description = "stored", body = PushAnswer),
@@ -69,13 +71,13 @@ async fn take(
     check_name(&push.name)?;
     let limits = &settings.limits;
     let body = request.into_body();
+    // One of an unknown length may be as long as any; a longer one is not held.
     let declared = axum::body::HttpBody::size_hint(&body).exact();
-    let declared = declared.map_or(limits.push_bytes, |n| {
-        usize::try_from(n).unwrap_or(usize::MAX)
-    });
+    let held = declared.and_then(|n| usize::try_from(n).ok());
+    let held = held.unwrap_or(limits.push_bytes).min(limits.push_bytes);
 
     let _turn = state.turns().pushes.take().await?;
-    let _bodies = state.turns().bodies.take(declared).await;
+    let _bodies = state.turns().bodies.take(held).await;
     let body = body::whole(body, limits.push_bytes, limits).await?;
     let is_gzip = body.starts_with(&[0x1f, 0x8b]);
     let unpacked = match is_gzip {

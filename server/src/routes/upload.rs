@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
+use serde_json::Value;
 use tarn_store::Cancel;
 use tarn_store::import::{ImportProgress, ImportRequest};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -19,7 +20,9 @@ use crate::multipart::boundary;
 use crate::params::Params;
 use crate::spool::{Spool, check_name};
 use crate::state::{ServerState, blocking};
-use crate::wire::{ImportLine, ImportPosition, ImportSummary, ProblemDetails, RunStatus};
+use crate::wire::{
+    FileParts, ImportLine, ImportPosition, ImportSummary, ProblemDetails, RunStatus,
+};
 
 const NDJSON: &str = "application/x-ndjson";
 /// What a body that is one file is called where it has no name.
@@ -46,11 +49,12 @@ const LINES_WAITING: usize = 16;
         ("strict" = Option<bool>, Query, description = "answer 422 when a record was rejected or a file failed; what could be taken is stored"),
     ),
     request_body(description = "a file, or files", content(
-        (Vec<u8> = "application/octet-stream"),
-        (Vec<u8> = "application/gzip"),
-        (String = "application/json", example = json!({"Records": []})),
+        (String = "application/octet-stream"),
+        (String = "application/gzip"),
+        (Value = "application/json", example = json!({"Records": []})),
         (String = "application/x-ndjson"),
-        (Vec<u8> = "multipart/form-data"),
+        (String = "text/csv"),
+        (FileParts = "multipart/form-data"),
     )),
     responses(
         (status = 200, description = "imported", content(

@@ -111,3 +111,11 @@ pub enum ImportLine {
     /// It was not carried out to its end.
     Problem(ProblemDetails),
 }
+
+/// Files as the parts of a form; the file name of a part is the path of the file.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes what is read as it streams")]
+pub struct FileParts {
+    #[schema(value_type = Vec<String>, format = Binary, min_items = 1)]
+    file: Vec<Vec<u8>>,
+}

@@ -10,7 +10,9 @@ mod store;
 mod store_change;
 mod sums;
 
-pub use import_summary::{FileFailure, ImportLine, ImportPosition, ImportSummary, OtherFile};
+pub use import_summary::{
+    FileFailure, FileParts, ImportLine, ImportPosition, ImportSummary, OtherFile,
+};
 pub use job::{
     QueryDetails, QueryFailure, QueryList, QueryState, QueryStatistics, QueryWarning, ResultsPage,
 };
