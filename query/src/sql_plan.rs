@@ -12,12 +12,14 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 
+use crate::accounts::names;
 use crate::columns::Columns;
 use crate::error::{Code, QueryError};
 use crate::leaf_pass;
 use crate::planned::{Planned, Planning};
 use crate::request::Stage;
 use crate::search_function::Lowering;
+use crate::span::Span;
 use crate::sql::{self, PlannedSql, TableName};
 use crate::table::EventTable;
 
@@ -29,6 +31,14 @@ pub fn plan(planning: &Planning<'_>) -> Result<Planned> {
     let syntax = Stage::new("syntax", parsed.rewritten());
     let is_explain = parsed.is_explain;
     let unused_parameters = parsed.unused_parameters.clone();
+    let columns = match parsed.asks_account_name {
+        true => Columns::lake_with_account_name(),
+        false => Columns::lake(),
+    };
+    let warnings = match parsed.asks_account_name && planning.scope.source.accounts().is_empty() {
+        true => vec![names::no_names(Span::default())],
+        false => Vec::new(),
+    };
     let table = |name: &TableName| -> Result<Arc<dyn TableSource>, QueryError> {
         let store = planning
             .store(&name.text)
@@ -37,7 +47,7 @@ pub fn plan(planning: &Planning<'_>) -> Result<Planned> {
                 None if planning.is_chosen(&name.text) => error,
                 _ => error.at(name.span),
             })?;
-        let table = EventTable::new(planning.scope.clone(), store, Columns::lake());
+        let table = EventTable::new(planning.scope.clone(), store, Arc::clone(&columns));
         Ok(provider_as_source(Arc::new(table)))
     };
     let PlannedSql { plan, names } = sql::plan(parsed, planning.state, &table)?;
@@ -51,7 +61,7 @@ pub fn plan(planning: &Planning<'_>) -> Result<Planned> {
     Ok(Planned {
         plan,
         names,
-        warnings: Vec::new(),
+        warnings,
         unused_parameters,
         stages: vec![syntax, unresolved],
         is_explain,
