@@ -13,7 +13,7 @@ use std::process::Command;
 const SKIPPED: i32 = 3;
 
 /// The folder of what was built, and the binary in it.
-fn built() -> (PathBuf, PathBuf) {
+pub fn built() -> (PathBuf, PathBuf) {
     // <target>/release/deps/all-0123456789abcdef: the binary is a folder up.
     let test = std::env::current_exe().expect("the test's own path");
     let profile = test

@@ -102,7 +102,8 @@ pub fn find(stored: Vec<SavedEntry>, name: &str) -> Result<Listed, UnknownQuery>
             let names = all.iter().map(|listed| listed.query.name.as_str());
             Err(UnknownQuery {
                 name: name.to_owned(),
-                hint: suggest::did_you_mean(name, names.clone()).or_else(|| suggest::holding(name, names)),
+                hint: suggest::did_you_mean(name, names.clone())
+                    .or_else(|| suggest::holding(name, names)),
             })
         }
     }

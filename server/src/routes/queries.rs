@@ -48,7 +48,7 @@ pub async fn start(
     State(state): State<ServerState>,
     JsonBody(body): JsonBody<QueryBody>,
 ) -> Result<Response, Problem> {
-    let request = request(&state, body)?;
+    let request = request(&state, body).await?;
     let snapshot = state
         .snapshot()
         .await
