@@ -131,7 +131,7 @@ fn names_are_what_they_stand_for_wherever_the_events_lie() {
     for layout in Layout::ALL {
         let mut world = World::build(71, layout);
         world.put_accounts(organization());
-        let mut ask = |text: &str, language: Language, expected: &str| {
+        let ask = |text: &str, language: Language, expected: &str| {
             let expected = expected.replace("NAME", NAME);
             let expected = rows(&asker, &world, &expected, Language::Sql, Access::Plain);
             for access in [Access::Indexed, Access::Plain] {
@@ -164,6 +164,8 @@ fn nothing_has_a_name_before_a_list_is_loaded() {
             Language::Sql,
         ),
         ("filter ispresent(accountName)", Language::Insights),
+        ("search accountName:twin", Language::Insights),
+        ("accountName:twin", Language::Search),
     ] {
         assert!(rows(&asker, &world, text, language, Access::Indexed).is_empty());
         let warnings = asker.warnings(&world, text);

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringViewBuilder,
 };
-use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
 use tarn_store::accounts::Account;
 use tarn_store::groups::{Aggregate, GroupKey, GroupRequest, GroupTable, Grouping};
@@ -19,7 +18,7 @@ use tarn_store::path::{Arrays, FieldPath, Step};
 use tarn_store::{ColumnSource, Field, FieldTest, Matcher, Predicate, ScanColumn, ScanRequest};
 
 use crate::error::{Code, QueryError};
-use crate::source::Partition;
+use crate::source::{EventSource, Partition};
 use crate::span::Span;
 use crate::syntax::Warning;
 
@@ -54,6 +53,12 @@ pub fn no_names(span: Span) -> Warning {
         ),
         hint: Some("load the names: tarn accounts load FILE".to_owned()),
     }
+}
+
+/// The doubt of a search that tests names where none are known.
+pub fn doubt(predicate: &Predicate, source: &dyn EventSource) -> Option<Warning> {
+    let is_vain = are_tested(predicate) && source.accounts().is_empty();
+    is_vain.then(|| no_names(Span::default()))
 }
 
 /// Whether a scan needs the list of accounts.
@@ -166,7 +171,6 @@ pub struct NamingPartition {
     names: Arc<AccountNames>,
     /// The places of columns of names.
     places: Arc<[usize]>,
-    schema: SchemaRef,
 }
 
 impl NamingPartition {
@@ -182,13 +186,11 @@ impl NamingPartition {
         if places.is_empty() {
             return partitions;
         }
-        let schema = request.schema();
         let naming = |partition| {
             Box::new(Self {
                 partition,
                 names: Arc::clone(names),
                 places: Arc::clone(&places),
-                schema: Arc::clone(&schema),
             }) as Box<dyn Partition>
         };
         partitions.into_iter().map(naming).collect()
@@ -202,8 +204,7 @@ impl NamingPartition {
             }
         }
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &rows)
-            .map_err(|error: ArrowError| internal(error))
+        RecordBatch::try_new_with_options(batch.schema(), columns, &rows).map_err(internal)
     }
 }
 

@@ -108,7 +108,7 @@ fn units_meant<'k>(known: &'k [Account], reference: &str) -> Vec<&'k str> {
     }
     let units = units(known);
     if let Some(unit) = units.iter().find(|unit| unit.to_lowercase() == path) {
-        return vec![unit];
+        return vec![*unit];
     }
     let end = format!("{OU_SEPARATOR}{path}");
     let ends_so = |unit: &&str| unit.to_lowercase().ends_with(&end);
