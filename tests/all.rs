@@ -44,6 +44,9 @@ mod library;
 #[cfg(target_os = "linux")]
 mod soak;
 
+/// Accounts by their names: in queries, in what is asked of them, by the binary.
+mod accounts;
+
 /// The server as its clients see it.
 mod http;
 

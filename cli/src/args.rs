@@ -82,6 +82,9 @@ pub enum Command {
     /// Queries with names: a library of built-in ones, and your own
     #[command(subcommand)]
     Saved(SavedCommand),
+    /// Names and organizational units of accounts
+    #[command(subcommand)]
+    Accounts(AccountsCommand),
     /// What each import brought, left out and could not take
     #[command(subcommand)]
     Imports(ImportsCommand),
@@ -235,8 +238,8 @@ pub struct RunArgs {
     /// The zone of times without one, and of bin() [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub tz: Option<String>,
-    /// Only events of this account (repeatable)
-    #[arg(long, value_name = "ID")]
+    /// Only events of this account: its id or name, or an organizational unit (repeatable)
+    #[arg(long, value_name = "ACCOUNT")]
     pub account: Vec<String>,
     /// Return at most so many rows
     #[arg(long, value_name = "N")]
@@ -300,8 +303,8 @@ pub struct EventsGetArgs {
     /// Only in this event data store [default: all]
     #[arg(long, value_name = "NAME")]
     pub store: Option<String>,
-    /// Only events of this account (repeatable)
-    #[arg(long, value_name = "ID")]
+    /// Only events of this account: its id or name, or an organizational unit (repeatable)
+    #[arg(long, value_name = "ACCOUNT")]
     pub account: Vec<String>,
     /// Indent the JSON, and say on stderr where each event came from
     #[arg(long)]
@@ -320,8 +323,8 @@ pub struct FieldsArgs {
     /// The event data store: name, UUID or ARN
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub store: String,
-    /// Only events of this account (repeatable)
-    #[arg(long, value_name = "ID")]
+    /// Only events of this account: its id or name, or an organizational unit (repeatable)
+    #[arg(long, value_name = "ACCOUNT")]
     pub account: Vec<String>,
     #[command(flatten)]
     pub listing: ListingArgs,
@@ -498,8 +501,8 @@ pub struct CoverageArgs {
     /// Only events before this time
     #[arg(long, alias = "end", value_name = "TIME", allow_hyphen_values = true)]
     pub until: Option<String>,
-    /// Only this account (repeatable)
-    #[arg(long, value_name = "ID")]
+    /// Only this account: its id or name, or an organizational unit (repeatable)
+    #[arg(long, value_name = "ACCOUNT")]
     pub account: Vec<String>,
     /// One row for each day, days without events included
     #[arg(long)]
@@ -616,6 +619,32 @@ pub struct StoreRestoreArgs {
     /// Name, UUID or ARN
     #[arg(value_name = "NAME")]
     pub store: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AccountsCommand {
+    /// Accounts that are known and accounts that have events: where one is missing in the other shows
+    #[command(visible_alias = "ls", after_help = examples::ACCOUNTS_LIST)]
+    List(AccountsListArgs),
+    /// Take a list of accounts in the place of the one before
+    #[command(after_help = examples::ACCOUNTS_LOAD)]
+    Load(AccountsLoadArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct AccountsListArgs {
+    /// The event data store whose events are counted: name, UUID or ARN
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub store: String,
+    #[command(flatten)]
+    pub listing: ListingArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct AccountsLoadArgs {
+    /// Output of `aws organizations list-accounts`, a CSV with a header, or - for stdin
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

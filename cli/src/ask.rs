@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
+use tarn_query::accounts::{self, ListedAccount};
 use tarn_query::results::{
     ArrowIpcWriter, CsvWriter, JsonWriter, LineWriter, NdjsonWriter, RawWriter, ResultWriter,
     TableOptions, TableWriter,
 };
 use tarn_query::{
-    Code, Engine, EngineOptions, Language, ParameterValue, QueryError, QueryRequest, QueryStream,
-    Warning,
+    Code, Engine, EngineOptions, Language, ParameterValue, Priority, QueryError, QueryRequest,
+    QueryStream, Warning,
 };
-use tarn_store::{Access, Cancel, Reader, Snapshot, TimeRange};
+use tarn_store::{Access, AccountScope, Cancel, Reader, Snapshot, TimeRange};
 use tokio::runtime::Runtime;
 
 use crate::args::{OutputFormat, RunArgs};
@@ -224,7 +225,7 @@ impl<'c> Asker<'c> {
             language: question.language,
             store: run.store.clone(),
             time: self.time_range(run)?,
-            scope: self.context.scope(&run.account),
+            scope: self.scope(&run.account)?,
             parameters: question.parameters.to_vec(),
             limit: run.limit,
             is_followed: false,
@@ -234,6 +235,26 @@ impl<'c> Asker<'c> {
             access: Access::Indexed,
             cancel: cancel.clone(),
         })
+    }
+
+    /// The accounts of `--account`.
+    pub fn scope(&self, accounts: &[String]) -> anyhow::Result<AccountScope> {
+        match accounts.is_empty() {
+            true => Ok(AccountScope::All),
+            false => self.context.scope(&self.snapshot()?, accounts),
+        }
+    }
+
+    /// The accounts that are known, and those that have events in the store.
+    pub fn accounts(&self, store: &str, cancel: &Cancel) -> anyhow::Result<Vec<ListedAccount>> {
+        let request = QueryRequest {
+            cancel: cancel.clone(),
+            ..accounts::events_by_account(store, self.context.now_ms())
+        };
+        let snapshot = self.snapshot()?;
+        let listed = accounts::listed(&self.engine, &snapshot, &request, Priority::Attended);
+        let listed = self.runtime.block_on(listed);
+        listed.map_err(|error| exit::query(&error, &request.text))
     }
 
     /// The range of `--since` and `--until`.

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tarn_query::Tz;
+use tarn_query::accounts;
 use tarn_query::time::parse_time_bound;
 use tarn_store::owner::{Session, SessionError};
 use tarn_store::{AccountScope, EventDataStore, Reader, Snapshot, TimeRange, WriteOptions};
@@ -108,12 +109,10 @@ impl Context {
         })
     }
 
-    /// The accounts of repeated `--account`; none given is all.
-    pub fn scope(&self, accounts: &[String]) -> AccountScope {
-        match accounts.is_empty() {
-            true => AccountScope::All,
-            false => AccountScope::Only(accounts.iter().cloned().collect()),
-        }
+    /// The accounts of repeated `--account`, ids, names and organizational units; none
+    /// given is all.
+    pub fn scope(&self, snapshot: &Snapshot, accounts: &[String]) -> anyhow::Result<AccountScope> {
+        accounts::scope(snapshot, accounts).map_err(|error| exit::query(&error, ""))
     }
 
     /// The zone of `--tz`, UTC unless given.

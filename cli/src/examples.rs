@@ -104,6 +104,24 @@ A gap is a day without events between the first and the last. The delay is how
 long after an event the file that brought it was delivered, by the time in the
 file's name.";
 
+pub const ACCOUNTS_LIST: &str = "\
+EXAMPLES
+  tarn accounts list
+  tarn accounts list -o json | jq -r '.[] | select(.name == null) | .id'      not in the list
+  tarn accounts list -o json | jq -r '.[] | select(.events == 0) | .name'     without events";
+
+pub const ACCOUNTS_LOAD: &str = "\
+EXAMPLES
+  aws organizations list-accounts --output json | tarn accounts load -
+  tarn accounts load accounts.csv
+  tarn search --account shop-prod AccessDenied
+  tarn query --account ou:Prod 'stats count(*) by accountName'
+
+A CSV has a header that names its columns, in any order: id, name, and where they
+are known ou, email and status. The organizational unit is a path of names:
+Root/Prod. With a list loaded, --account takes names and units, and both languages
+have the field accountName.";
+
 pub const STORES_LIST: &str = "\
 EXAMPLES
   tarn stores list

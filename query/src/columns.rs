@@ -13,6 +13,8 @@ use tarn_store::fields::{self, FieldType};
 use tarn_store::path::{Arrays, FieldPath};
 use tarn_store::{ColumnSource, Field, ScanColumn};
 
+use crate::accounts::names;
+
 /// The columns of one table, in order.
 #[derive(Debug, Clone)]
 pub struct Columns {
@@ -49,6 +51,13 @@ impl Columns {
             Arc::new(Columns::new(list.collect()))
         });
         Arc::clone(&LAKE)
+    }
+
+    /// CloudTrail Lake's table with the name of the account behind its columns.
+    pub fn lake_with_account_name() -> Arc<Self> {
+        static NAMING: LazyLock<Arc<Columns>> =
+            LazyLock::new(|| Arc::new(Columns::lake().with(&[names::column()])));
+        Arc::clone(&NAMING)
     }
 
     /// These columns and those of `more` whose names are new.

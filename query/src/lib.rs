@@ -26,6 +26,7 @@
 //! or reads the time of day or the environment: the request carries what a query depends
 //! on.
 
+pub mod accounts;
 mod columns;
 mod compact;
 mod engine;

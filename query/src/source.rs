@@ -5,10 +5,11 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
+use tarn_store::accounts::Account;
 use tarn_store::groups::{GroupRequest, GroupTable, Grouping};
 use tarn_store::path::{Arrays, FieldPath};
 use tarn_store::{
@@ -16,6 +17,7 @@ use tarn_store::{
     ScanRequest, ScanStatistics, Snapshot, StoreId, TimeRange,
 };
 
+use crate::accounts::names::{self, AccountNames, NamingPartition};
 use crate::error::{Code, QueryError};
 use crate::suggest;
 
@@ -28,6 +30,11 @@ pub trait EventSource: fmt::Debug + Send + Sync {
 
     /// The paths of fields that events of the store have, for suggestions.
     fn observed_fields(&self, store: StoreId, accounts: &AccountScope) -> Vec<String>;
+
+    /// What is known of accounts.
+    fn accounts(&self) -> Vec<Account> {
+        Vec::new()
+    }
 
     /// Whether an event of the store has a value at a path, in any element of its lists.
     fn has_field(&self, store: StoreId, accounts: &AccountScope, path: FieldPath) -> bool {
@@ -121,11 +128,31 @@ pub struct SnapshotSource {
     /// When the query is asked, in milliseconds since 1970 UTC: a store's retention counts
     /// back from here.
     now_ms: i64,
+    /// Read when a scan first asks for them.
+    names: OnceLock<Arc<AccountNames>>,
 }
 
 impl SnapshotSource {
     pub fn new(snapshot: Arc<Snapshot>, now_ms: i64) -> Self {
-        Self { snapshot, now_ms }
+        Self {
+            snapshot,
+            now_ms,
+            names: OnceLock::new(),
+        }
+    }
+
+    /// The same for every scan of the query.
+    fn names(&self) -> Result<Arc<AccountNames>, QueryError> {
+        if let Some(names) = self.names.get() {
+            return Ok(Arc::clone(names));
+        }
+        let accounts = self.snapshot.accounts().map_err(|error| {
+            QueryError::new(Code::Scan, "the list of accounts cannot be read").caused_by(error)
+        })?;
+        let names = self
+            .names
+            .get_or_init(|| Arc::new(AccountNames::new(accounts)));
+        Ok(Arc::clone(names))
     }
 
     /// The times of a store's events that have not expired.
@@ -176,22 +203,38 @@ impl EventSource for SnapshotSource {
         observed.into_iter().map(|field| field.path).collect()
     }
 
+    fn accounts(&self) -> Vec<Account> {
+        // A warning is not worth an error.
+        self.snapshot.accounts().unwrap_or_default()
+    }
+
     fn scan(
         &self,
         request: &ScanRequest,
         statistics: Arc<ScanStatistics>,
         cancel: Cancel,
     ) -> Result<PlannedScan, QueryError> {
-        let mut request = request.clone();
-        request.time = request.time.and(&self.retained(request.store));
+        let names = match names::are_asked_for(request) {
+            true => Some(self.names()?),
+            false => None,
+        };
+        let mut asked = match &names {
+            Some(names) => names.asked_of_store(request),
+            None => request.clone(),
+        };
+        asked.time = asked.time.and(&self.retained(asked.store));
         let scan = self
             .snapshot
-            .scan(&request, statistics, cancel)
+            .scan(&asked, statistics, cancel)
             .map_err(scan_error)?;
         let boxed = |partition| Box::new(partition) as Box<dyn Partition>;
+        let partitions = scan.partitions.into_iter().map(boxed).collect();
         Ok(PlannedScan {
             schema: scan.schema,
-            partitions: scan.partitions.into_iter().map(boxed).collect(),
+            partitions: match &names {
+                Some(names) => NamingPartition::all(partitions, request, names),
+                None => partitions,
+            },
             description: scan.description,
         })
     }

@@ -7,17 +7,19 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::{LogicalPlan, TableSource};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
 
+use crate::accounts::names as account_names;
 use crate::columns::Columns;
 use crate::error::{Code, QueryError};
 use crate::leaf_pass;
 use crate::planned::{Planned, Planning};
 use crate::request::Stage;
 use crate::search_function::Lowering;
+use crate::span::Span;
 use crate::sql::{self, PlannedSql, TableName};
 use crate::table::EventTable;
 
@@ -29,6 +31,10 @@ pub fn plan(planning: &Planning<'_>) -> Result<Planned> {
     let syntax = Stage::new("syntax", parsed.rewritten());
     let is_explain = parsed.is_explain;
     let unused_parameters = parsed.unused_parameters.clone();
+    let columns = match parsed.asks_account_name {
+        true => Columns::lake_with_account_name(),
+        false => Columns::lake(),
+    };
     let table = |name: &TableName| -> Result<Arc<dyn TableSource>, QueryError> {
         let store = planning
             .store(&name.text)
@@ -37,11 +43,15 @@ pub fn plan(planning: &Planning<'_>) -> Result<Planned> {
                 None if planning.is_chosen(&name.text) => error,
                 _ => error.at(name.span),
             })?;
-        let table = EventTable::new(planning.scope.clone(), store, Columns::lake());
+        let table = EventTable::new(planning.scope.clone(), store, Arc::clone(&columns));
         Ok(provider_as_source(Arc::new(table)))
     };
     let PlannedSql { plan, names } = sql::plan(parsed, planning.state, &table)?;
     refuse_all_but_reading(&plan)?;
+    let mut warnings = Vec::new();
+    if reads_account_names(&plan) && planning.scope.source.accounts().is_empty() {
+        warnings.push(account_names::no_names(Span::default()));
+    }
     let unresolved = Stage::new("plan of the statement", plan.display_indent());
     let lowering = Lowering {
         text: planning.text,
@@ -51,7 +61,7 @@ pub fn plan(planning: &Planning<'_>) -> Result<Planned> {
     Ok(Planned {
         plan,
         names,
-        warnings: Vec::new(),
+        warnings,
         unused_parameters,
         stages: vec![syntax, unresolved],
         is_explain,
@@ -60,6 +70,25 @@ pub fn plan(planning: &Planning<'_>) -> Result<Planned> {
 
 fn external(error: QueryError) -> DataFusionError {
     DataFusionError::External(Box::new(error))
+}
+
+/// Whether the plan reads `accountName` of a table. Another column that a query calls so
+/// belongs to no table.
+fn reads_account_names(plan: &LogicalPlan) -> bool {
+    let name = account_names::column().name;
+    let is_it = |expr: &Expr| match expr {
+        Expr::Column(column) => column.relation.is_some() && column.name == name,
+        _ => false,
+    };
+    let mut found = false;
+    // Stopped by nothing but the visitor, which does not fail.
+    let _ = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            found |= expr.exists(|part| Ok(is_it(part)))?;
+            Ok(TreeNodeRecursion::Continue)
+        })
+    });
+    found
 }
 
 fn refuse_all_but_reading(plan: &LogicalPlan) -> Result<()> {

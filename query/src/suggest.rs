@@ -33,6 +33,18 @@ pub fn did_you_mean<'c>(
     nearest(typed, candidates).map(|name| format!("did you mean `{name}`?"))
 }
 
+/// Names that hold the word, for whoever remembers a part of one.
+pub fn holding<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+    const SHOWN_MAX: usize = 5;
+    let word = word.to_lowercase();
+    let holding: Vec<&str> = names
+        .into_iter()
+        .filter(|name| word.len() >= 3 && name.to_lowercase().contains(&word))
+        .take(SHOWN_MAX)
+        .collect();
+    (!holding.is_empty()).then(|| format!("there are: {}", holding.join(", ")))
+}
+
 /// The number of letters put in, taken out, replaced or swapped with their neighbour
 /// that leads from one text to the other (optimal string alignment).
 pub fn edits(from: &str, to: &str) -> usize {

@@ -28,6 +28,17 @@ const WARNINGS_BYTES_MAX: usize = 4 << 10;
 /// Where others wait: so many seconds later it is worth to try again.
 const RETRY_SECONDS: u64 = 1;
 
+/// Waits for the turn of a query whose answer is waited for.
+pub async fn turn(state: &ServerState, request: &QueryRequest) -> Result<Attended, Problem> {
+    let at_most = request.timeout.unwrap_or(state.settings().timeout_max);
+    let waiting = state.jobs().attend(request).map_err(|_| {
+        state.metrics().queries.refused(Kind::Attended);
+        Problem::too_many("queries", RETRY_SECONDS)
+    })?;
+    let turn = waiting.turn(at_most).await;
+    turn.map_err(|error| Problem::of_query(&error, &request.text))
+}
+
 /// Takes a turn, compiles the query, and answers its rows as they come. A query that fails
 /// after its first rows cuts the answer off, so that nobody takes it for whole. An answer
 /// that nobody reads any more cancels the query.
@@ -38,12 +49,7 @@ pub async fn rows(
 ) -> Result<Response, Problem> {
     let text = request.text.clone();
     let of_query = |error: &QueryError| Problem::of_query(error, &text);
-    let at_most = request.timeout.unwrap_or(state.settings().timeout_max);
-    let waiting = state.jobs().attend(&request).map_err(|_| {
-        state.metrics().queries.refused(Kind::Attended);
-        Problem::too_many("queries", RETRY_SECONDS)
-    })?;
-    let attended = waiting.turn(at_most).await.map_err(|e| of_query(&e))?;
+    let attended = turn(state, &request).await?;
     let snapshot = match state.snapshot().await {
         Ok(snapshot) => snapshot,
         Err(error) => {

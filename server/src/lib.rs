@@ -20,6 +20,7 @@ mod metrics;
 mod multipart;
 mod params;
 mod routes;
+mod scope;
 mod spool;
 mod state;
 mod templates;
@@ -66,6 +67,7 @@ pub enum ServeError {
 /// Every route, in the order of their resources.
 fn routes() -> OpenApiRouter<ServerState> {
     OpenApiRouter::with_openapi(description::base())
+        .routes(routes!(routes::accounts::list, routes::accounts::put))
         .routes(routes!(routes::push::push))
         .routes(routes!(routes::health::alive))
         .routes(routes!(routes::health::ready))

@@ -126,7 +126,7 @@ impl SessionError {
                 SavedError::Kv(_) => None,
             },
             Self::Accounts(error) => match error {
-                AccountsError::NoId { .. } | AccountsError::Twice { .. } => Some(Refusal::Invalid),
+                AccountsError::Wrong { .. } => Some(Refusal::Invalid),
                 AccountsError::Kv(_) => None,
             },
             _ => None,

@@ -280,6 +280,11 @@ impl Snapshot {
         self.tails.get(&store).cloned().unwrap_or_default()
     }
 
+    /// The pushed events of all stores.
+    pub(crate) fn pushed(&self) -> impl Iterator<Item = &PushedEvent> {
+        self.tails.values().flat_map(|tail| tail.iter())
+    }
+
     /// How many pushed events there are, of all stores.
     pub fn tail_count(&self) -> usize {
         self.tails.values().map(|tail| tail.len()).sum()

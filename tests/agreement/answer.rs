@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use tarn_query::{Code, Engine, EngineOptions, Language, QueryError, QueryRequest};
+use tarn_query::{
+    Code, Engine, EngineOptions, Language, QueryError, QueryRequest, Statistics, Warning,
+};
 use tarn_store::{Access, AccountScope, Snapshot, TimeRange};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -91,6 +93,26 @@ impl Asker {
     ) -> Result<Vec<Row>, QueryError> {
         let (_, batches) = self.batches(snapshot, question)?;
         Ok(batches.iter().flat_map(rows_of).collect())
+    }
+
+    /// What the query is doubted for.
+    pub fn warnings(&self, world: &World, text: &str) -> Vec<Warning> {
+        let request = QueryRequest::new(text, NOW_MS);
+        let asked = self.engine.query(Arc::clone(&world.snapshot), &request);
+        self.runtime.block_on(asked).expect("it compiles").warnings
+    }
+
+    /// What the query pruned and read.
+    pub fn statistics(&self, world: &World, text: &str) -> Statistics {
+        let request = QueryRequest::new(text, NOW_MS);
+        self.runtime.block_on(async {
+            let asked = self.engine.query(Arc::clone(&world.snapshot), &request);
+            let mut stream = asked.await.expect("it compiles");
+            while let Some(batch) = stream.next().await {
+                batch.expect("it runs");
+            }
+            stream.statistics()
+        })
     }
 
     pub fn batches(

@@ -152,7 +152,7 @@ fn families_of_later_builds_are_empty_until_a_writer_makes_them() {
             queries.chain(accounts.map(|a| a.id)).collect::<Vec<_>>()
         };
         assert!(names().is_empty());
-        for round in ["1", "2"] {
+        for round in ["111111111111", "222222222222"] {
             let session = Session::open(&copied.data(), &home::options(1));
             let session = session.expect("opens for writing");
             let account = Account {

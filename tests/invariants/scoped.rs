@@ -3,12 +3,15 @@
 
 use std::collections::BTreeSet;
 
+use tarn_query::{Language, accounts};
 use tarn_store::path::{Arrays, FieldPath};
 use tarn_store::{
     AccountScope, ColumnSource, Field, FieldTest, Matcher, Predicate, ScanColumn, ScanRequest,
     ScanStatistics, TextTest,
 };
 
+use crate::accounts::organization;
+use crate::agreement::answer::{Asker, Question};
 use crate::support::ask;
 use crate::support::corpus::{ACCOUNTS, Corpus};
 use crate::support::home;
@@ -109,6 +112,75 @@ fn counts_and_statistics() {
                 assert_eq!(n, expected as u64, "{accounts:?} {access:?}");
             }
         }
+    }
+}
+
+/// Names and units mean accounts before anything is read, and what a name shows is of
+/// the accounts in scope.
+#[test]
+fn names_and_units() {
+    let mut world = world();
+    world.put_accounts(organization());
+    let asker = Asker::new();
+    for (references, meant) in [
+        (&["shop-prod"][..], &["111122223333"][..]),
+        (&["ou:Prod"], &["111122223333", "123456789012"]),
+        (&["Root/Prod/Pay"], &["123456789012"]),
+        (&["Dev"], &["444455556666", "999999999999"]),
+        (&["empty"], &["999999999999"]),
+        (&["..."], &["..."]),
+        (
+            &["YOUR_ACCOUNT_ID", "SHOP-PROD"],
+            &["YOUR_ACCOUNT_ID", "111122223333"],
+        ),
+        (&["", "123456789012"], &["", "123456789012"]),
+    ] {
+        let references: Vec<String> = references.iter().map(|r| (*r).to_owned()).collect();
+        let scope = accounts::scope(&world.snapshot, &references).expect("known");
+        let accounts: BTreeSet<String> = meant.iter().map(|a| (*a).to_owned()).collect();
+        assert_eq!(
+            scope,
+            AccountScope::Only(accounts.clone()),
+            "{references:?}"
+        );
+        let expected = visible(&world, &accounts).len();
+        for (text, language) in [
+            (
+                "SELECT accountName, \"@account\" FROM events",
+                Language::Sql,
+            ),
+            (
+                "SELECT accountName, \"@account\" FROM events WHERE accountName IS NULL OR accountName <> 'x'",
+                Language::Sql,
+            ),
+            ("display accountName, @account", Language::Insights),
+            (
+                "filter accountName != \"x\" | display accountName, @account",
+                Language::Insights,
+            ),
+        ] {
+            for access in [tarn_store::Access::Indexed, tarn_store::Access::Plain] {
+                let question = Question {
+                    text,
+                    language,
+                    time: tarn_store::TimeRange::ALL,
+                    scope: scope.clone(),
+                    access,
+                };
+                let rows = asker.ask(&world, &question).expect("it runs");
+                assert_eq!(rows.len(), expected, "{text} for {references:?} {access:?}");
+                for row in rows {
+                    let account = row[1].clone().unwrap_or_default();
+                    let known = organization().into_iter().find(|a| a.id == account);
+                    assert!(accounts.contains(&account), "{text} for {references:?}");
+                    assert_eq!(row[0], known.map(|known| known.name), "{text}");
+                }
+            }
+        }
+    }
+    for unknown in ["nobody", "ou:Nowhere", "twin"] {
+        let refused = accounts::scope(&world.snapshot, &["111122223333".into(), unknown.into()]);
+        assert!(refused.is_err(), "{unknown} widens nothing");
     }
 }
 

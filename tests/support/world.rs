@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tarn_store::accounts::Account;
 use tarn_store::owner::Session;
 use tarn_store::{Cancel, Snapshot, StoreId};
 
@@ -39,9 +40,10 @@ pub struct World {
     pub corpus: Corpus,
     pub snapshot: Arc<Snapshot>,
     pub store: StoreId,
-    /// Removed with the world; the session keeps the tail from being sealed.
-    _session: Session,
-    _home: Home,
+    /// It keeps the tail from being sealed.
+    session: Session,
+    /// Removed with the world.
+    home: Home,
 }
 
 /// So many copies of one record make a push too large for the tail: its events
@@ -99,11 +101,17 @@ impl World {
             store: home::default_store(&snapshot),
             corpus,
             snapshot,
-            _session: session,
-            _home: home,
+            session,
+            home,
         };
         world.check(layout);
         world
+    }
+
+    /// Puts a list of accounts in the place of the one before.
+    pub fn put_accounts(&mut self, accounts: Vec<Account>) {
+        self.session.put_accounts(accounts).expect("saved");
+        self.snapshot = self.home.snapshot();
     }
 
     /// A layout that is not what it says would test nothing.

@@ -130,6 +130,7 @@ fn add_rejects(
         args.until.as_deref(),
         context.zone(None)?,
     )?;
+    let scope = context.scope(&context.snapshot()?, &args.account)?;
     for reject in imports::rejects_of_store(context, &args.store)? {
         let path = LogPath::read(&reject.path);
         let account = path.account.unwrap_or_default();
@@ -138,8 +139,7 @@ fn add_rejects(
             .and_time(chrono::NaiveTime::MIN)
             .and_utc()
             .timestamp_millis();
-        let is_wanted = args.account.is_empty() || args.account.contains(&account);
-        if !is_wanted
+        if !scope.holds(&account)
             || start_ms >= range.end_ms
             || start_ms.saturating_add(86_400_000) <= range.start_ms
         {

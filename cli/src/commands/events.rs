@@ -24,7 +24,7 @@ fn get(context: &Context, args: &EventsGetArgs) -> anyhow::Result<Exit> {
             .filter(|store| store.is_enabled())
             .collect(),
     };
-    let scope = context.scope(&args.account);
+    let scope = context.scope(&snapshot, &args.account)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut missing = Vec::new();
     for id in &args.ids {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tarn_query::Language;
+use tarn_query::accounts::ACCOUNT_NAME;
 use tarn_query::search::{FieldRef, Segment};
 use tarn_store::fields::{self, FIELDS, FieldType};
 use tarn_store::path::{FieldPath, Step};
@@ -54,8 +55,9 @@ pub fn names(
     accounts: &[String],
 ) -> anyhow::Result<Vec<String>> {
     let mut names: Vec<String> = FIELDS.iter().map(|field| field.path.to_owned()).collect();
+    names.push(ACCOUNT_NAME.to_owned());
     if let Some(store) = snapshot.find_store(store) {
-        let observed = snapshot.observed_fields(store.id, &context.scope(accounts))?;
+        let observed = snapshot.observed_fields(store.id, &context.scope(snapshot, accounts)?)?;
         names.extend(observed.iter().map(|field| typed(&field.path)));
     }
     names.sort();
@@ -132,7 +134,7 @@ fn observed(
 ) -> anyhow::Result<(Vec<Observed>, u64)> {
     let snapshot = context.snapshot()?;
     let store = context.find_store(&snapshot, store)?;
-    let fields = snapshot.observed_fields(store.id, &context.scope(accounts))?;
+    let fields = snapshot.observed_fields(store.id, &context.scope(&snapshot, accounts)?)?;
     // Every event has a time, so its field counts the events in scope.
     let events = fields.iter().map(|field| field.events).max().unwrap_or(0);
     let mut chosen: Vec<Observed> = fields

@@ -1,5 +1,6 @@
 //! One file per command; each has a `run` that returns how it ended.
 
+mod accounts;
 mod check;
 mod completions;
 mod coverage;
@@ -30,6 +31,7 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<Exit> {
         Command::Coverage(args) => coverage::run(context, args),
         Command::Stores(command) => stores::run(context, command),
         Command::Saved(command) => saved::run(context, command),
+        Command::Accounts(command) => accounts::run(context, command),
         Command::Imports(command) => imports::run(context, command),
         Command::Serve(args) => serve::run(context, args),
         Command::Check(args) => check::run(context, args),

@@ -50,8 +50,8 @@ const COMMANDS: [(&str, &str); 10] = [
     ),
     (".until [TIME]", "only events before; `all` for all"),
     (
-        ".account [ID…]",
-        "only events of these accounts; `all` for all",
+        ".account [NAME…]",
+        "only events of these accounts: ids, names, units; `all` for all",
     ),
     (".quit", "leave; Ctrl-D does as well"),
 ];
@@ -226,12 +226,12 @@ impl Shell<'_> {
             ("since", Some(time)) => self.bound(|run| &mut run.since, time),
             ("until", Some(time)) => self.bound(|run| &mut run.until, time),
             ("account", Some(accounts)) => {
-                let accounts = Some(accounts).filter(|accounts| *accounts != "all");
-                self.run.account = accounts
-                    .unwrap_or("")
-                    .split_whitespace()
-                    .map(str::to_owned)
-                    .collect();
+                let wanted = match accounts {
+                    "all" => Vec::new(),
+                    accounts => quoted_words(accounts),
+                };
+                self.asker.scope(&wanted)?;
+                self.run.account = wanted;
                 Ok(())
             }
             ("format" | "lang" | "store" | "since" | "until" | "account", None) => {
@@ -306,6 +306,18 @@ impl Shell<'_> {
         };
         Ok(())
     }
+}
+
+/// The words of a line; one with blanks stands in double quotes.
+fn quoted_words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (n, part) in line.split('"').enumerate() {
+        match n % 2 {
+            0 => words.extend(part.split_whitespace().map(str::to_owned)),
+            _ => words.push(part.to_owned()),
+        }
+    }
+    words
 }
 
 fn choice<T: ValueEnum>(text: &str) -> anyhow::Result<T> {

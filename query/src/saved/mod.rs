@@ -102,21 +102,11 @@ pub fn find(stored: Vec<SavedEntry>, name: &str) -> Result<Listed, UnknownQuery>
             let names = all.iter().map(|listed| listed.query.name.as_str());
             Err(UnknownQuery {
                 name: name.to_owned(),
-                hint: suggest::did_you_mean(name, names.clone()).or_else(|| holding(name, names)),
+                hint: suggest::did_you_mean(name, names.clone())
+                    .or_else(|| suggest::holding(name, names)),
             })
         }
     }
-}
-
-/// Names that hold the word, for whoever remembers a part of one.
-fn holding<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
-    const SHOWN_MAX: usize = 5;
-    let word = word.to_lowercase();
-    let holding: Vec<&str> = names
-        .filter(|name| word.len() >= 3 && name.to_lowercase().contains(&word))
-        .take(SHOWN_MAX)
-        .collect();
-    (!holding.is_empty()).then(|| format!("there are: {}", holding.join(", ")))
 }
 
 /// The bounds of time to run a query with: those asked for, else its own.

@@ -7,6 +7,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
 
 use super::lower;
+use crate::accounts::names;
 use crate::error::QueryError;
 use crate::leaves::LeafSet;
 use crate::planned::{CHOSEN_STORE, Planned, Planning};
@@ -20,6 +21,9 @@ pub fn plan(planning: &Planning<'_>) -> Result<Planned, DataFusionError> {
     let external = |error: QueryError| DataFusionError::External(Box::new(error));
     let parsed = search::parse(planning.text).map_err(|error| external(error.into()))?;
     let lowered = lower(&parsed, planning.clock()).map_err(external)?;
+    let mut warnings = lowered.warnings;
+    let source = planning.scope.source.as_ref();
+    warnings.extend(names::doubt(&lowered.predicate, source));
     let [events, _] = CHOSEN_STORE;
     let store = planning.store(events).map_err(external)?;
     let mut leaves = LeafSet::new();
@@ -40,7 +44,7 @@ pub fn plan(planning: &Planning<'_>) -> Result<Planned, DataFusionError> {
             .map(|f| f.name().clone())
             .collect(),
         plan,
-        warnings: lowered.warnings,
+        warnings,
         unused_parameters: parameters.map(|(name, _)| name.clone()).collect(),
         stages: vec![Stage::new("syntax", parsed)],
         is_explain: false,

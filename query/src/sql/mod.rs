@@ -29,6 +29,7 @@
 //! record. Of a map, or of `element_at(m, k)`, it does so only where the value is not text
 //! that holds JSON itself: the function enters such text.
 
+mod account_name;
 mod allow;
 mod calls;
 mod dialect;
@@ -99,6 +100,8 @@ pub struct ParsedSql {
     /// Every name after FROM and JOIN that is not of a CTE, in the order of the text.
     pub tables: Vec<TableName>,
     pub names: OutputNames,
+    /// Whether tables have to have the column `accountName`.
+    pub asks_account_name: bool,
     /// The parameters that the text has no place for.
     pub unused_parameters: Vec<String>,
 }
@@ -137,6 +140,7 @@ pub fn parse(
         allow::query_of(statement).map_err(|refusal| rewriter.refused(refusal))?;
     let mut names = OutputNames::new(&query);
     rewriter.run(&mut query)?;
+    let asks_account_name = account_name::hide_from_stars(&mut query);
     names.spell(rewriter.spelled);
     let unused = rewriter.parameters.unused();
     Ok(ParsedSql {
@@ -144,6 +148,7 @@ pub fn parse(
         is_explain,
         tables: rewriter.tables,
         names,
+        asks_account_name,
         unused_parameters: unused.cloned().collect(),
     })
 }

@@ -12,6 +12,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 use tarn_store::fields;
 
+use crate::accounts::ACCOUNT_NAME;
+
 /// What an item of a SELECT list gives to the names of the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum OutputItem {
@@ -97,6 +99,9 @@ impl OutputNames {
         }
         if let Some(name) = fields::spelled(column) {
             return name.to_owned();
+        }
+        if column.eq_ignore_ascii_case(ACCOUNT_NAME) {
+            return ACCOUNT_NAME.to_owned();
         }
         // What DataFusion calls the columns of VALUES.
         match column.strip_prefix("column") {

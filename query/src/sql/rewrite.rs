@@ -750,7 +750,7 @@ fn key(name: Ident) -> AccessExpr {
     }))
 }
 
-fn constraint(
+pub(super) fn constraint(
     operator: &mut datafusion::sql::sqlparser::ast::JoinOperator,
 ) -> Option<&mut JoinConstraint> {
     use datafusion::sql::sqlparser::ast::JoinOperator::*;

@@ -1,5 +1,6 @@
 //! One resource, one file.
 
+pub mod accounts;
 pub mod health;
 pub mod metrics;
 pub mod openapi;

@@ -50,7 +50,7 @@ pub async fn start(
     JsonBody(body): JsonBody<QueryBody>,
 ) -> Result<Response, Problem> {
     params.only(&[])?;
-    let request = request(&state, body)?;
+    let request = request(&state, body).await?;
     let snapshot = state
         .snapshot()
         .await

@@ -9,13 +9,14 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use tarn_query::{Language, ParameterValue, QueryRequest, time};
-use tarn_store::{Access, AccountScope, Cancel, TimeRange};
+use tarn_store::{Access, Cancel, TimeRange};
 
 use crate::accept::Format;
 use crate::answer;
 use crate::body::JsonBody;
 use crate::error::Problem;
 use crate::params::Params;
+use crate::scope;
 use crate::state::ServerState;
 use crate::wire::{Explanation, ProblemDetails, QueryBody};
 
@@ -53,7 +54,7 @@ pub async fn run(
 ) -> Result<Response, Problem> {
     params.only(&[])?;
     let format = Format::accepted(&headers, Format::Ndjson)?;
-    let request = request(&state, body)?;
+    let request = request(&state, body).await?;
     answer::rows(&state, request, format).await
 }
 
@@ -71,7 +72,7 @@ pub async fn explain(
     JsonBody(body): JsonBody<QueryBody>,
 ) -> Result<Json<Explanation>, Problem> {
     params.only(&[])?;
-    let request = request(&state, body)?;
+    let request = request(&state, body).await?;
     let snapshot = state
         .snapshot()
         .await
@@ -90,7 +91,7 @@ pub async fn explain(
 }
 
 /// The query that a body asks, with what the server adds of its own.
-pub fn request(state: &ServerState, body: QueryBody) -> Result<QueryRequest, Problem> {
+pub async fn request(state: &ServerState, body: QueryBody) -> Result<QueryRequest, Problem> {
     let settings = state.settings();
     let now_ms = (settings.clock)();
     let zone = match &body.tz {
@@ -125,10 +126,7 @@ pub fn request(state: &ServerState, body: QueryBody) -> Result<QueryRequest, Pro
         },
         text: body.query,
         store: body.store.unwrap_or_else(|| settings.store.clone()),
-        scope: match body.accounts.is_empty() {
-            true => AccountScope::All,
-            false => AccountScope::Only(body.accounts.into_iter().collect()),
-        },
+        scope: scope::of_accounts(state, body.accounts).await?,
         parameters: untyped(body.parameters),
         limit: body.limit,
         is_followed: false,

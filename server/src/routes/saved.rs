@@ -178,7 +178,7 @@ pub async fn run(
         timeout_seconds: body.timeout_seconds,
         ..QueryBody::default()
     };
-    let mut request = query::request(&state, asked)?;
+    let mut request = query::request(&state, asked).await?;
     request.parameters = saved::bind(&saved, &given, request.now_ms, request.zone)
         .map_err(|error| Problem::of_query(&error, ""))?;
     answer::rows(&state, request, format).await

@@ -1,5 +1,6 @@
 //! The JSON that goes over the wire: one resource, one file.
 
+mod account;
 mod import_summary;
 mod job;
 mod problem;
@@ -10,6 +11,7 @@ mod store;
 mod store_change;
 mod sums;
 
+pub use account::{Account, AccountCount, ListedAccount};
 pub use import_summary::{
     FileFailure, FileParts, ImportLine, ImportPosition, ImportSummary, OtherFile,
 };

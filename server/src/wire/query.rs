@@ -32,7 +32,8 @@ pub struct QueryBody {
     /// Only events before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// Only events of these accounts; empty means all.
+    /// Only events of these accounts, each its id or name, or an organizational unit
+    /// (`Root/Prod`, `ou:Prod`); empty means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<String>,
     /// Values of `{{name}}`.

@@ -174,7 +174,8 @@ pub struct SavedQueryRun {
     /// Only events before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// Only events of these accounts; empty means all.
+    /// Only events of these accounts, each its id or name, or an organizational unit
+    /// (`Root/Prod`, `ou:Prod`); empty means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<String>,
     /// The time zone of days, and of times that name none.

@@ -52,6 +52,7 @@ use self::stats::Aggregation;
 use self::steps::{EVENTS, Events, ROW, Step};
 use super::ast::{Command, CommandKind};
 use super::{COMMANDS, parse};
+use crate::accounts::names as account_names;
 use crate::error::{Code, QueryError};
 use crate::leaves::LeafSet;
 use crate::parameters::Parameters;
@@ -142,6 +143,9 @@ impl<'q> Lowering<'q> {
             CommandKind::Search(search) => {
                 let lowered = search_plan::lower(search, self.clock)?;
                 self.warnings.extend(lowered.warnings);
+                let source = self.planning.scope.source.as_ref();
+                let doubt = account_names::doubt(&lowered.predicate, source);
+                self.warnings.extend(doubt);
                 self.narrow(&search.time)?;
                 self.keep(condition::Truth::Store(lowered.predicate));
                 Ok(())

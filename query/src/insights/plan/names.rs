@@ -11,6 +11,7 @@ use tarn_store::{Field, fields};
 use super::scope::Reference;
 use super::value::Value;
 use super::{Lowering, of_events};
+use crate::accounts::{ACCOUNT_NAME, names as account_names};
 use crate::error::{Code, QueryError};
 use crate::functions::insights::Type;
 use crate::insights::ast::{Expr, ExprKind};
@@ -99,6 +100,12 @@ impl Lowering<'_> {
         if path.is_root() || !self.doubted.insert(field.clone()) {
             return;
         }
+        if account_names::is_account_name(field) {
+            if self.planning.scope.source.accounts().is_empty() {
+                self.warnings.push(account_names::no_names(span));
+            }
+            return;
+        }
         let reason = || format!("no event has a field `{path}`");
         if let Some(right) = resolve::respelled(path) {
             let reason = format!("{}: names are exact", reason());
@@ -114,6 +121,7 @@ impl Lowering<'_> {
             return;
         }
         let known = fields::FIELDS.iter().map(|field| field.path);
+        let known = known.chain([ACCOUNT_NAME]);
         let hint = suggest::did_you_mean(&plain, known.chain(observed.iter().map(String::as_str)));
         self.warn(span, reason(), hint);
     }
