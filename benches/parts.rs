@@ -116,13 +116,7 @@ fn import(logs: &Path, data: &Path) {
     let request = ImportRequest {
         store: "default".into(),
         paths: vec![logs.to_owned()],
-        since_ms: None,
-        until_ms: None,
-        accounts: Vec::new(),
-        regions: Vec::new(),
-        force: false,
-        dry_run: false,
-        push: false,
+        ..ImportRequest::default()
     };
     let done = session.import(&request, &mut |_| {}, &Cancel::default());
     assert!(done.expect("imported").records.stored > 0);

@@ -68,10 +68,9 @@ fn refused(method: &Method, path: &str, headers: &HeaderMap) -> Option<Problem> 
     };
     let content_type = text(header::CONTENT_TYPE).unwrap_or("");
     let essence = content_type.split(';').next().unwrap_or("").trim();
-    let is_taken = |name: &&str| essence.eq_ignore_ascii_case(name);
-    if !taken.iter().any(|name| is_taken(&name)) && !(takes_files && is_taken(&FILES)) {
-        let files = takes_files.then_some(FILES);
-        let names: Vec<&str> = taken.iter().copied().chain(files).collect();
+    let files = takes_files.then_some(FILES);
+    let names: Vec<&str> = taken.iter().copied().chain(files).collect();
+    if !names.iter().any(|name| essence.eq_ignore_ascii_case(name)) {
         let problem = Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "wrong-content-type",

@@ -99,7 +99,8 @@ impl Asker {
     pub fn warnings(&self, world: &World, text: &str) -> Vec<Warning> {
         let request = QueryRequest::new(text, NOW_MS);
         let asked = self.engine.query(Arc::clone(&world.snapshot), &request);
-        self.runtime.block_on(asked).expect("it compiles").warnings
+        let stream = self.runtime.block_on(asked).expect("it compiles");
+        stream.warnings.clone()
     }
 
     /// What the query pruned and read.

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use serde_json::Value;
 use tarn_store::import::push::{EXPANDED_BYTES_MAX, PushRequest};
 
 use crate::body;

@@ -9,7 +9,6 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
-use serde_json::Value;
 use tarn_store::Cancel;
 use tarn_store::import::{ImportProgress, ImportRequest};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -113,9 +112,8 @@ async fn take(state: &ServerState, params: &Params, request: Request) -> Result<
         false => {
             let cancel = CancelOnDrop::default();
             let summary = work.run(cancel.0.clone(), |_| {}).await?;
-            match is_strict {
-                true => check_strict(&summary)?,
-                false => {}
+            if is_strict {
+                check_strict(&summary)?;
             }
             Ok(Json(summary).into_response())
         }

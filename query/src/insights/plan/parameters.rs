@@ -117,7 +117,9 @@ mod tests {
         assert_eq!(filled.expect("given"), "xa.by{{2}}");
         let regex = parameters.filled("^{{who}}$", place, regex::escape);
         assert_eq!(regex.expect("given"), r"^a\.b$");
-        let error = parameters.constant("whom", place).err().expect("not given");
+        let Err(error) = parameters.constant("whom", place) else {
+            panic!("it was not given");
+        };
         assert_eq!(error.hint.as_deref(), Some("did you mean `who`?"));
         assert_eq!(error.span, Some(place));
     }
