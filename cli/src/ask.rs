@@ -241,7 +241,7 @@ impl<'c> Asker<'c> {
     pub fn scope(&self, accounts: &[String]) -> anyhow::Result<AccountScope> {
         match accounts.is_empty() {
             true => Ok(AccountScope::All),
-            false => self.context.scope(&self.snapshot()?, accounts),
+            false => self.context.scope(self.snapshot()?.as_ref(), accounts),
         }
     }
 

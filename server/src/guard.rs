@@ -58,7 +58,7 @@ mod tests {
 
     async fn answer(path: &str) -> (StatusCode, String, String) {
         let router: Router = Router::new()
-            .route("/panics", get(|| async { panic!("a defect") }))
+            .route("/panics", get(panics))
             .route("/text", get(|| async { (StatusCode::BAD_REQUEST, "said") }))
             .route("/well", get(|| async { "well" }))
             .layer(middleware::from_fn(stand));
@@ -73,6 +73,10 @@ mod tests {
             content_type,
             String::from_utf8_lossy(&body).into_owned(),
         )
+    }
+
+    async fn panics() -> &'static str {
+        panic!("a defect")
     }
 
     #[tokio::test]

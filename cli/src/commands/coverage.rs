@@ -130,7 +130,7 @@ fn add_rejects(
         args.until.as_deref(),
         context.zone(None)?,
     )?;
-    let scope = context.scope(&context.snapshot()?, &args.account)?;
+    let scope = context.scope(context.snapshot()?.as_ref(), &args.account)?;
     for reject in imports::rejects_of_store(context, &args.store)? {
         let path = LogPath::read(&reject.path);
         let account = path.account.unwrap_or_default();
