@@ -558,7 +558,7 @@ mod tests {
             "stats count(*) by bin(1h)",
             "SELECT eventName FROM events ORDER BY eventName",
             "SELECT a.eventName FROM events a JOIN events b ON a.eventID = b.eventID",
-            "SELECT lag(eventName) OVER (ORDER BY eventTime) AS n FROM events",
+            "SELECT lag(eventName) OVER (ORDER BY eventName) AS n FROM events",
         ] {
             assert!(goes_behind(long).await, "{long}");
         }

@@ -36,12 +36,17 @@ impl Threads {
     /// Threads that let all others go first.
     pub fn behind(threads: usize) -> io::Result<Self> {
         let mut builder = Builder::new_multi_thread();
-        builder.thread_name("tarn-long").on_thread_start(|| {
-            // Of the thread alone on Linux, of the process elsewhere. Without it queries
-            // that are over soon are slower, no more.
-            #[cfg(target_os = "linux")]
-            let _ = rustix::process::nice(NICE);
-        });
+        builder.thread_name("tarn-long");
+        // Of a thread on Linux, of the whole process elsewhere. Without it queries that are
+        // over soon are slower, no more.
+        #[cfg(target_os = "linux")]
+        if let Ok(ours) = rustix::process::getpriority_process(None) {
+            // The sum, not a step: a thread inherits from the one that started it, which
+            // may be one of these.
+            builder.on_thread_start(move || {
+                let _ = rustix::process::setpriority_process(None, ours + NICE);
+            });
+        }
         Self::built(builder, threads)
     }
 

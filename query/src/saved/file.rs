@@ -251,7 +251,8 @@ fn text(value: &str) -> String {
 }
 
 fn line(value: &str) -> String {
-    let is_literal = value.contains(['"', '\\']) && !value.contains('\'') && is_printable(value);
+    let is_literal =
+        value.contains(['"', '\\']) && !value.contains(['\'', '\n']) && is_printable(value);
     match is_literal {
         true => format!("'{value}'"),
         false => format!("\"{}\"", escaped(value, "\"")),
