@@ -5,12 +5,17 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
 
 use tarn_query::Tz;
 use tarn_query::accounts;
 use tarn_query::time::parse_time_bound;
+use tarn_server::client::{Address, Client, ClientError};
+use tarn_store::data_store::no_such_store;
 use tarn_store::owner::{Session, SessionError};
 use tarn_store::{AccountScope, EventDataStore, Reader, Snapshot, TimeRange, WriteOptions};
 
@@ -25,10 +30,15 @@ use crate::terminal::Terminal;
 /// of the machine's.
 const MEMORY_BYTES_DEFAULT: u64 = 2 << 30;
 
+/// How soon Ctrl-C ends a wait.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
 #[derive(Clone)]
 pub struct Context {
     /// As given or by the platform's rule; need not exist yet.
     pub data: PathBuf,
+    /// The server that is asked in place of the directory.
+    pub server: Option<Client>,
     pub memory_bytes: u64,
     pub threads: usize,
     pub terminal: Terminal,
@@ -42,6 +52,7 @@ impl Context {
         })?;
         Ok(Self {
             data: places::data_dir(global.data.clone(), &places::environment)?,
+            server: client(global)?,
             memory_bytes: global
                 .memory
                 .map_or_else(default_memory, |Bytes(bytes)| bytes),
@@ -58,6 +69,7 @@ impl Context {
     pub fn with_data(&self, data: PathBuf) -> Self {
         Self {
             data,
+            server: None,
             ..self.clone()
         }
     }
@@ -93,20 +105,41 @@ impl Context {
         reference: &str,
     ) -> anyhow::Result<&'s EventDataStore> {
         snapshot.find_store(reference).ok_or_else(|| {
-            let names: Vec<&str> = snapshot
-                .stores()
-                .iter()
-                .map(|store| store.name.as_str())
-                .collect();
-            let names = if names.is_empty() {
-                "none".to_owned()
-            } else {
-                names.join(", ")
-            };
-            exit::usage(format!(
-                "there is no event data store `{reference}`; there are: {names}"
-            ))
+            let names = snapshot.stores().iter().map(|store| store.name.as_str());
+            exit::usage(no_such_store(reference, names))
         })
+    }
+
+    /// Asks the server, where there is one. Ctrl-C ends the wait.
+    pub fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Client) -> Result<T, ClientError> + Send + 'static,
+    ) -> Option<anyhow::Result<T>> {
+        let client = self.server.clone()?;
+        let (give, take) = mpsc::sync_channel(1);
+        thread::spawn(move || {
+            // Nobody waits for it after Ctrl-C.
+            let _ = give.send(ask(&client));
+        });
+        Some(self.wait_for(&take).and_then(|answer| {
+            let answer = answer.context("the client has failed")?;
+            answer.map_err(|error| exit::server(error, ""))
+        }))
+    }
+
+    /// Waits for what another thread sends, or for Ctrl-C; none where it sends no more.
+    pub fn wait_for<T>(&self, from: &mpsc::Receiver<T>) -> anyhow::Result<Option<T>> {
+        let cancel = self.interrupts.cancel();
+        loop {
+            match from.recv_timeout(LOOK_EVERY) {
+                Ok(sent) => return Ok(Some(sent)),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => {
+                    return Err(exit::interrupted());
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
     }
 
     /// The accounts of repeated `--account`, ids, names and organizational units; none
@@ -175,6 +208,15 @@ impl Context {
     pub fn now_ms(&self) -> i64 {
         now_ms()
     }
+}
+
+/// The server of `--server`, or of the environment unless a directory is named.
+fn client(global: &Global) -> anyhow::Result<Option<Client>> {
+    let Some(url) = &global.server else {
+        return Ok(None);
+    };
+    let address = Address::parse(url).map_err(|error| exit::usage(error.to_string()))?;
+    Ok(Some(Client::new(address)))
 }
 
 /// The system's time, in milliseconds since 1970 UTC.

@@ -10,7 +10,8 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use tarn_query::{ErrorKind, QueryError};
+use tarn_query::{Code, ErrorKind, QueryError};
+use tarn_server::client::ClientError;
 
 use crate::terminal::Terminal;
 
@@ -91,6 +92,32 @@ pub fn interrupted() -> anyhow::Error {
 pub fn query(error: &QueryError, text: &str) -> anyhow::Error {
     let exit = Exit::of_query(error.kind());
     let message = error.render(text);
+    Failure { exit, message }.into()
+}
+
+/// An error of a server: that of a query with its place in the query's text, any other as
+/// the same command says it of a directory.
+pub fn server(error: ClientError, text: &str) -> anyhow::Error {
+    let ClientError::Problem(problem) = error else {
+        return error.into();
+    };
+    let kind = problem.kind.strip_prefix("urn:tarn:problem:");
+    if let Some(code) = kind.and_then(Code::of_name) {
+        let failed = QueryError {
+            span: problem.position.map(|at| at.span(text)),
+            hint: problem.hint,
+            ..QueryError::new(code, problem.detail)
+        };
+        return query(&failed, text);
+    }
+    let message = match problem.hint {
+        Some(hint) => format!("{}\n= {hint}", problem.detail),
+        None => problem.detail,
+    };
+    let exit = match problem.status {
+        400 | 404 | 409 | 422 => Exit::Usage,
+        _ => Exit::Failed,
+    };
     Failure { exit, message }.into()
 }
 

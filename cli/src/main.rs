@@ -10,7 +10,6 @@ mod exit;
 mod generate;
 mod interrupt;
 mod listing;
-mod log_path;
 mod places;
 mod pretty;
 mod progress;

@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use tarn_store::catalog::{FileSums, ImportStatus, RecordSums};
+use tarn_store::catalog::{FileSums, RecordSums};
 
 use crate::sizes::{Bytes, count, duration};
 
@@ -58,40 +57,6 @@ fn sum(noun: &str, seen: u64, parts: &[(&str, u64)], balances: bool) -> String {
         count(seen),
         shown.join(" + ")
     )
-}
-
-/// The sums of files for programs.
-pub fn files_json(sums: &FileSums) -> Value {
-    json!({
-        "seen": sums.seen,
-        "read": sums.read,
-        "unchanged": sums.unchanged,
-        "notEventLogs": sums.not_event_logs,
-        "failed": sums.failed,
-    })
-}
-
-/// The sums of records for programs.
-pub fn records_json(sums: &RecordSums) -> Value {
-    json!({
-        "seen": sums.seen,
-        "stored": sums.stored,
-        "conflicts": sums.conflicts,
-        "duplicates": sums.duplicates,
-        "filtered": sums.filtered,
-        "expired": sums.expired,
-        "rejected": sums.rejected,
-    })
-}
-
-/// A status as the CloudTrail API spells it.
-pub fn status(status: ImportStatus) -> &'static str {
-    match status {
-        ImportStatus::Running => "RUNNING",
-        ImportStatus::Completed => "COMPLETED",
-        ImportStatus::Interrupted => "INTERRUPTED",
-        ImportStatus::Failed => "FAILED",
-    }
 }
 
 /// How much in how long: `12.3 MB in 4.56 s, 1,424 events/s`.

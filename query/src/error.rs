@@ -59,30 +59,39 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every code with its name.
+    const NAMES: [(Self, &'static str); 21] = [
+        (Self::Syntax, "syntax"),
+        (Self::UnknownLanguage, "unknown_language"),
+        (Self::UnknownStore, "unknown_store"),
+        (Self::UnknownAccount, "unknown_account"),
+        (Self::AmbiguousAccount, "ambiguous_account"),
+        (Self::UnknownField, "unknown_field"),
+        (Self::AmbiguousField, "ambiguous_field"),
+        (Self::UnknownFunction, "unknown_function"),
+        (Self::WrongType, "wrong_type"),
+        (Self::NotSelect, "not_select"),
+        (Self::Parameter, "parameter"),
+        (Self::TimeRange, "time_range"),
+        (Self::Unsupported, "unsupported"),
+        (Self::Plan, "plan"),
+        (Self::Execution, "execution"),
+        (Self::Scan, "scan"),
+        (Self::TimedOut, "timed_out"),
+        (Self::Cancelled, "cancelled"),
+        (Self::MemoryExceeded, "memory_exceeded"),
+        (Self::Results, "results"),
+        (Self::Internal, "internal"),
+    ];
+
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Syntax => "syntax",
-            Self::UnknownLanguage => "unknown_language",
-            Self::UnknownStore => "unknown_store",
-            Self::UnknownAccount => "unknown_account",
-            Self::AmbiguousAccount => "ambiguous_account",
-            Self::UnknownField => "unknown_field",
-            Self::AmbiguousField => "ambiguous_field",
-            Self::UnknownFunction => "unknown_function",
-            Self::WrongType => "wrong_type",
-            Self::NotSelect => "not_select",
-            Self::Parameter => "parameter",
-            Self::TimeRange => "time_range",
-            Self::Unsupported => "unsupported",
-            Self::Plan => "plan",
-            Self::Execution => "execution",
-            Self::Scan => "scan",
-            Self::TimedOut => "timed_out",
-            Self::Cancelled => "cancelled",
-            Self::MemoryExceeded => "memory_exceeded",
-            Self::Results => "results",
-            Self::Internal => "internal",
-        }
+        let named = Self::NAMES.iter().find(|(code, _)| *code == self);
+        named.map_or("internal", |(_, name)| name)
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        let named = Self::NAMES.iter().find(|(_, known)| *known == name);
+        named.map(|(code, _)| *code)
     }
 
     pub fn kind(self) -> ErrorKind {

@@ -29,9 +29,11 @@
 pub mod accounts;
 mod columns;
 mod compact;
+pub mod coverage;
 mod engine;
 mod error;
 mod exec;
+pub mod field_list;
 mod followed;
 pub mod functions;
 mod groups;

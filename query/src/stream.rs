@@ -13,6 +13,7 @@ use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{Stream, StreamExt};
+use serde_json::{Map, Value};
 use tarn_store::Cancel;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
@@ -20,6 +21,7 @@ use crate::error::{Code, QueryError};
 use crate::language::Language;
 use crate::memory::Share;
 use crate::pump::Pump;
+use crate::results::{NdjsonWriter, ResultWriter};
 use crate::statistics::Statistics;
 use crate::syntax::Warning;
 
@@ -64,6 +66,23 @@ struct State {
 }
 
 impl QueryStream {
+    /// All rows of an answer that is known to be small, by column.
+    pub async fn rows(mut self) -> Result<Vec<Map<String, Value>>, QueryError> {
+        let unlike = || QueryError::new(Code::Internal, "rows are written in another form");
+        let mut lines = Vec::new();
+        let mut writer = NdjsonWriter::new(&mut lines, &self.schema);
+        while let Some(batch) = self.next().await {
+            let written = writer.write(&batch?);
+            written.map_err(|error| unlike().caused_by(error))?;
+        }
+        let finished = writer.finish();
+        finished.map_err(|error| unlike().caused_by(error))?;
+        drop(writer);
+        let rows = serde_json::Deserializer::from_slice(&lines).into_iter();
+        let rows: Result<_, serde_json::Error> = rows.collect();
+        rows.map_err(|error| unlike().caused_by(error))
+    }
+
     pub(crate) fn new(
         language: Language,
         schema: SchemaRef,

@@ -56,7 +56,7 @@ impl Problem {
         };
         let mut problem = Self::new(status, error.code.as_str(), error.message.clone());
         problem.details.hint.clone_from(&error.hint);
-        problem.details.position = error.span.map(|span| Position::of(text, span.start));
+        problem.details.position = error.span.map(|span| Position::of(text, span));
         problem
     }
 
@@ -108,13 +108,11 @@ impl Problem {
 
     /// A store that is not there, with those that are.
     pub fn no_such_store<'n>(reference: &str, names: impl Iterator<Item = &'n str>) -> Self {
-        let names: Vec<&str> = names.collect();
         Self::new(
             StatusCode::NOT_FOUND,
             "no-such-store",
-            format!("there is no event data store {reference:?}"),
+            tarn_store::data_store::no_such_store(reference, names),
         )
-        .hint(format!("there are: {}", names.join(", ")))
     }
 
     /// A parameter or a member of the body that cannot be.
@@ -172,7 +170,11 @@ impl Problem {
     }
 
     pub fn position(mut self, line: usize, column: usize) -> Self {
-        self.details.position = Some(Position { line, column });
+        self.details.position = Some(Position {
+            line,
+            column,
+            length: 0,
+        });
         self
     }
 

@@ -11,11 +11,13 @@ mod access_log;
 mod answer;
 mod body;
 mod chunks;
+pub mod client;
 mod connections;
 mod description;
 mod error;
 mod guard;
 mod limits;
+mod lines;
 mod metrics;
 mod multipart;
 mod params;
@@ -68,7 +70,10 @@ pub enum ServeError {
 fn routes() -> OpenApiRouter<ServerState> {
     OpenApiRouter::with_openapi(description::base())
         .routes(routes!(routes::accounts::list, routes::accounts::put))
+        .routes(routes!(routes::coverage::get))
         .routes(routes!(routes::push::push))
+        .routes(routes!(routes::events::get))
+        .routes(routes!(routes::fields::list))
         .routes(routes!(routes::health::alive))
         .routes(routes!(routes::health::ready))
         .routes(routes!(routes::metrics::metrics))
@@ -88,11 +93,16 @@ fn routes() -> OpenApiRouter<ServerState> {
         .routes(routes!(routes::saved::run))
         .routes(routes!(routes::stores::list, routes::store_change::create))
         .routes(routes!(
+            routes::stores::show,
             routes::store_change::update,
             routes::store_change::delete
         ))
         .routes(routes!(routes::store_change::restore))
-        .routes(routes!(routes::upload::import))
+        .routes(routes!(routes::imports::list, routes::upload::import))
+        .routes(routes!(routes::imports::show))
+        .routes(routes!(routes::imports::files))
+        .routes(routes!(routes::imports::rejects))
+        .routes(routes!(routes::imports::conflicts))
 }
 
 /// Every route, with what stands before them.

@@ -77,3 +77,13 @@ impl EventDataStore {
             .map(|days| now_ms.saturating_sub(i64::from(days) * DAY_MS))
     }
 }
+
+/// What is said of a reference that means no store.
+pub fn no_such_store<'n>(reference: &str, names: impl Iterator<Item = &'n str>) -> String {
+    let names: Vec<&str> = names.collect();
+    let names = match names.is_empty() {
+        true => "none".to_owned(),
+        false => names.join(", "),
+    };
+    format!("there is no event data store `{reference}`; there are: {names}")
+}

@@ -1,12 +1,16 @@
 //! `tarn events get`: events by their id, byte for byte as delivered.
 
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
+
+use tarn_server::client::ClientError;
+use tarn_server::wire::Event;
+use tarn_store::{AccountScope, Snapshot};
 
 use crate::args::{EventsCommand, EventsGetArgs};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::pretty::indented;
-use crate::times::iso;
 
 pub fn run(context: &Context, command: &EventsCommand) -> anyhow::Result<Exit> {
     match command {
@@ -15,43 +19,31 @@ pub fn run(context: &Context, command: &EventsCommand) -> anyhow::Result<Exit> {
 }
 
 fn get(context: &Context, args: &EventsGetArgs) -> anyhow::Result<Exit> {
-    let snapshot = context.snapshot()?;
-    let stores = match &args.store {
-        Some(reference) => vec![context.find_store(&snapshot, reference)?],
-        None => snapshot
-            .stores()
-            .iter()
-            .filter(|store| store.is_enabled())
-            .collect(),
-    };
-    let scope = context.scope(&snapshot, &args.account)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut missing = Vec::new();
+    let finder = Finder::open(context, args)?;
     for id in &args.ids {
-        let mut found = 0;
-        for store in &stores {
-            for record in snapshot.events_by_id(store.id, id, &scope)? {
-                found += 1;
-                match args.pretty {
-                    false => out.write_all(&record.record)?,
-                    true => {
-                        out.flush()?;
-                        context.terminal.note(&format!(
-                            "{} account {} store {} import {} arrived {} from {}",
-                            iso(record.key.time_ms),
-                            record.key.account,
-                            store.name,
-                            record.provenance.import,
-                            iso(record.provenance.arrived_ms),
-                            record.source,
-                        ));
-                        out.write_all(&indented(&record.record))?;
-                    }
-                }
-                out.write_all(b"\n")?;
+        let found = finder.find(id)?;
+        for event in &found {
+            if args.pretty {
+                out.flush()?;
+                context.terminal.note(&format!(
+                    "{} account {} store {} import {} arrived {} from {}",
+                    event.time,
+                    event.account,
+                    event.store,
+                    event.import,
+                    event.arrived,
+                    event.source,
+                ));
             }
+            match args.pretty {
+                false => out.write_all(event.record.as_bytes())?,
+                true => out.write_all(&indented(event.record.as_bytes()))?,
+            }
+            out.write_all(b"\n")?;
         }
-        if found == 0 {
+        if found.is_empty() {
             missing.push(id);
         }
     }
@@ -65,4 +57,52 @@ fn get(context: &Context, args: &EventsGetArgs) -> anyhow::Result<Exit> {
         true => Exit::Done,
         false => Exit::Failed,
     })
+}
+
+/// Where events are looked for.
+struct Finder<'c> {
+    context: &'c Context,
+    args: &'c EventsGetArgs,
+    /// Of the directory, where no server is asked.
+    local: Option<(Arc<Snapshot>, AccountScope)>,
+}
+
+impl<'c> Finder<'c> {
+    fn open(context: &'c Context, args: &'c EventsGetArgs) -> anyhow::Result<Self> {
+        let local = match &context.server {
+            Some(_) => None,
+            None => {
+                let snapshot = context.snapshot()?;
+                if let Some(reference) = &args.store {
+                    context.find_store(&snapshot, reference)?;
+                }
+                let scope = context.scope(&snapshot, &args.account)?;
+                Some((snapshot, scope))
+            }
+        };
+        Ok(Self {
+            context,
+            args,
+            local,
+        })
+    }
+
+    fn find(&self, id: &str) -> anyhow::Result<Vec<Event>> {
+        if let Some((snapshot, scope)) = &self.local {
+            let stores = Event::stores(snapshot, self.args.store.as_deref());
+            return Ok(Event::find(snapshot, &stores.unwrap_or_default(), id, scope)?);
+        }
+        let (id, args) = (id.to_owned(), self.args);
+        let (store, accounts) = (args.store.clone(), args.account.clone());
+        let asked = self.context.ask(move |client| {
+            let store = store.iter().map(|store| ("store", store.as_str()));
+            let accounts = accounts.iter().map(|account| ("account", account.as_str()));
+            let params: Vec<(&str, &str)> = store.chain(accounts).collect();
+            match client.get(&["v1", "events", &id], &params) {
+                Err(ClientError::Problem(problem)) if problem.is(Event::MISSING) => Ok(Vec::new()),
+                found => found,
+            }
+        });
+        asked.unwrap_or_else(|| Ok(Vec::new()))
+    }
 }

@@ -1,13 +1,15 @@
 //! `tarn imports`: what each import brought, left out and could not take.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde_json::json;
-use tarn_store::catalog::{ImportEntry, RejectEntry};
+use tarn_server::client::Client;
+use tarn_server::wire::{Conflict, Import, ImportedFile, Reject};
+use tarn_store::Snapshot;
 use tarn_store::import::ImportRequest;
-use tarn_store::{Snapshot, StoreId};
+use tarn_store::kv::db::KvError;
 
 use crate::args::{
     ConflictsArgs, ImportRetryArgs, ImportShowArgs, ImportsCommand, ListingArgs, ListingFormat,
@@ -18,7 +20,6 @@ use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::listing::Listing;
 use crate::summary;
-use crate::times::iso;
 
 pub fn run(context: &Context, command: &ImportsCommand) -> anyhow::Result<Exit> {
     match command {
@@ -31,8 +32,6 @@ pub fn run(context: &Context, command: &ImportsCommand) -> anyhow::Result<Exit> 
 }
 
 fn list(context: &Context, args: &ListingArgs) -> anyhow::Result<Exit> {
-    let snapshot = context.snapshot()?;
-    let stores = store_names(&snapshot);
     let mut listing = Listing::new(&[
         "import",
         "store",
@@ -47,25 +46,19 @@ fn list(context: &Context, args: &ListingArgs) -> anyhow::Result<Exit> {
         "conflicts",
         "paths",
     ]);
-    let mut imports = snapshot.imports()?;
-    imports.sort_by_key(|import| std::cmp::Reverse(import.id));
-    for import in imports {
+    for import in all(context)? {
         listing.push(vec![
-            json!(import.id),
-            json!(stores.get(&import.store)),
-            json!(summary::status(import.status)),
-            json!(iso(import.started_ms)),
-            json!(
-                import
-                    .ended_ms
-                    .map(|ended| (ended - import.started_ms) as f64 / 1000.0)
-            ),
+            json!(import.import),
+            json!(import.store),
+            json!(import.status),
+            json!(import.started),
+            json!(import.seconds),
             json!(import.files.seen),
-            json!(import.records.seen),
-            json!(import.records.stored),
-            json!(import.records.duplicates),
-            json!(import.records.rejected),
-            json!(import.records.conflicts),
+            json!(import.events.seen),
+            json!(import.events.stored),
+            json!(import.events.duplicates),
+            json!(import.events.rejected),
+            json!(import.events.conflicts),
             json!(import.paths),
         ]);
     }
@@ -73,16 +66,42 @@ fn list(context: &Context, args: &ListingArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Every import, the newest first.
+fn all(context: &Context) -> anyhow::Result<Vec<Import>> {
+    match context.ask(|client| client.get(&["v1", "imports"], &[])) {
+        Some(imports) => imports,
+        None => Ok(Import::list(context.snapshot()?.as_ref())?),
+    }
+}
+
+/// The import of a number, else the newest.
+fn find(context: &Context, wanted: Option<u64>) -> anyhow::Result<Import> {
+    let Some(id) = wanted else {
+        let newest = all(context)?.into_iter().next();
+        return newest.ok_or_else(|| exit::usage("there is no import yet"));
+    };
+    let ask = move |client: &Client| client.get(&["v1", "imports", &id.to_string()], &[]);
+    match context.ask(ask) {
+        Some(import) => import,
+        None => Import::find(context.snapshot()?.as_ref(), id)?
+            .ok_or_else(|| exit::usage(Import::missing(id))),
+    }
+}
+
 fn show(context: &Context, args: &ImportShowArgs) -> anyhow::Result<Exit> {
-    let snapshot = context.snapshot()?;
-    let import = find(&snapshot, args.import)?;
+    let import = find(context, args.import)?;
     let mut out = io::stdout().lock();
     if args.files {
         let mut listing = Listing::new(&["path", "bytes", "kind", "records", "rejects", "sha256"]);
-        for (path, file) in snapshot.import_files(import.id)? {
+        let id = Some(import.import);
+        let local = |snapshot: &Snapshot| {
+            let files = snapshot.each_import_file(id);
+            files.map(|file| file.map(ImportedFile::of)).collect()
+        };
+        for file in items(context, id, "files", local)? {
             listing.push(vec![
-                json!(path),
-                json!(file.size),
+                json!(file.path),
+                json!(file.bytes),
                 json!(file.kind),
                 json!(file.records),
                 json!(file.rejects),
@@ -93,38 +112,33 @@ fn show(context: &Context, args: &ImportShowArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     if args.listing.output.is_none() && context.terminal.stdout.is_terminal {
-        let store = store_names(&snapshot)
-            .remove(&import.store)
-            .unwrap_or_default();
+        let store = import.store.unwrap_or_default();
+        let status = serde_json::to_value(import.status)?;
         writeln!(
             out,
             "import  {} into {store}, {}",
-            import.id,
-            summary::status(import.status)
+            import.import,
+            status.as_str().unwrap_or_default()
         )?;
-        writeln!(
-            out,
-            "time    {} to {}",
-            iso(import.started_ms),
-            import.ended_ms.map_or("…".to_owned(), iso)
-        )?;
+        let ended = import.ended.as_deref().unwrap_or("…");
+        writeln!(out, "time    {} to {ended}", import.started)?;
         writeln!(out, "paths   {}", import.paths.join(", "))?;
-        writeln!(out, "{}", summary::files(&import.files))?;
-        writeln!(out, "{}", summary::records(&import.records, false))?;
+        writeln!(out, "{}", summary::files(&import.files.into()))?;
+        writeln!(out, "{}", summary::records(&import.events.into(), false))?;
         return Ok(Exit::Done);
     }
     let mut listing = Listing::new(&[
         "import", "store", "status", "started", "ended", "paths", "files", "events", "bytes",
     ]);
     listing.push(vec![
-        json!(import.id),
-        json!(store_names(&snapshot).get(&import.store)),
-        json!(summary::status(import.status)),
-        json!(iso(import.started_ms)),
-        json!(import.ended_ms.map(iso)),
+        json!(import.import),
+        json!(import.store),
+        json!(import.status),
+        json!(import.started),
+        json!(import.ended),
         json!(import.paths),
-        summary::files_json(&import.files),
-        summary::records_json(&import.records),
+        json!(import.files),
+        json!(import.events),
         json!(import.bytes),
     ]);
     let form = args.listing.output.unwrap_or(ListingFormat::Ndjson);
@@ -132,9 +146,41 @@ fn show(context: &Context, args: &ImportShowArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// The items of a list of one import, or of all.
+fn items<T: DeserializeOwned + Send + 'static>(
+    context: &Context,
+    import: Option<u64>,
+    what: &'static str,
+    local: impl FnOnce(&Snapshot) -> Result<Vec<T>, KvError>,
+) -> anyhow::Result<Vec<T>> {
+    let ask = move |client: &Client| {
+        let import = import.map_or("all".to_owned(), |id| id.to_string());
+        let path = ["v1", "imports", &import, what];
+        client.lines(&path, &[])?.collect()
+    };
+    match context.ask(ask) {
+        Some(items) => items,
+        None => {
+            let snapshot = context.snapshot()?;
+            if let Some(id) = import
+                && Import::find(&snapshot, id)?.is_none()
+            {
+                return Err(exit::usage(Import::missing(id)));
+            }
+            Ok(local(&snapshot)?)
+        }
+    }
+}
+
+fn rejects_of(context: &Context, import: Option<u64>) -> anyhow::Result<Vec<Reject>> {
+    items(context, import, "rejects", |snapshot| {
+        let rejects = snapshot.each_reject(import);
+        rejects.map(|reject| reject.map(Reject::of)).collect()
+    })
+}
+
 fn rejects(context: &Context, args: &RejectsArgs) -> anyhow::Result<Exit> {
-    let snapshot = context.snapshot()?;
-    let rejects = snapshot.rejects(args.import)?;
+    let rejects = rejects_of(context, args.import)?;
     let mut out = io::stdout().lock();
     if args.raw {
         for reject in rejects {
@@ -151,7 +197,7 @@ fn rejects(context: &Context, args: &RejectsArgs) -> anyhow::Result<Exit> {
             json!(reject.reason),
             json!(reject.path),
             json!(reject.position),
-            json!(reject.byte_offset),
+            json!(reject.offset),
             json!(reject.length),
             json!(reject.bytes),
         ]);
@@ -161,12 +207,16 @@ fn rejects(context: &Context, args: &RejectsArgs) -> anyhow::Result<Exit> {
 }
 
 fn conflicts(context: &Context, args: &ConflictsArgs) -> anyhow::Result<Exit> {
-    let snapshot = context.snapshot()?;
+    let import = args.import;
+    let conflicts = items(context, import, "conflicts", |snapshot| {
+        let conflicts = snapshot.each_conflict(import);
+        conflicts.map(|conflict| conflict.map(Conflict::of)).collect()
+    })?;
     let mut listing = Listing::new(&["import", "time", "account", "eventID", "source", "position"]);
-    for conflict in snapshot.conflicts(args.import)? {
+    for conflict in conflicts {
         listing.push(vec![
             json!(conflict.import),
-            json!(iso(conflict.time_ms)),
+            json!(conflict.time),
             json!(conflict.account),
             json!(conflict.event_id),
             json!(conflict.source),
@@ -185,22 +235,17 @@ fn conflicts(context: &Context, args: &ConflictsArgs) -> anyhow::Result<Exit> {
 /// skipped; files with rejects are read again, their stored records are
 /// duplicates.
 fn retry(context: &Context, args: &ImportRetryArgs) -> anyhow::Result<Exit> {
-    let snapshot = context.snapshot()?;
-    let import = find(&snapshot, args.import)?;
-    if import.is_push {
+    let import = find(context, args.import)?;
+    let id = import.import;
+    if import.pushed {
         return Err(exit::usage(format!(
-            "import {} is of pushed events, which are in no file; push them again: what is stored already is not stored twice",
-            import.id
+            "import {id} is of pushed events, which are in no file; push them again: what is stored already is not stored twice"
         )));
     }
-    let store = store_names(&snapshot).remove(&import.store);
-    let store =
-        store.ok_or_else(|| exit::usage(format!("the store of import {} is gone", import.id)))?;
-    let mut with_rejects: Vec<String> = snapshot
-        .rejects(Some(import.id))?
-        .into_iter()
-        .map(|reject| reject.path)
-        .collect();
+    let gone = || exit::usage(format!("the store of import {id} is gone"));
+    let store = import.store.ok_or_else(gone)?;
+    let rejects = rejects_of(context, Some(id))?.into_iter();
+    let mut with_rejects: Vec<String> = rejects.map(|reject| reject.path).collect();
     with_rejects.sort();
     with_rejects.dedup();
     let mut paths = import.paths;
@@ -209,8 +254,7 @@ fn retry(context: &Context, args: &ImportRetryArgs) -> anyhow::Result<Exit> {
         paths.retain(is_there);
         with_rejects.retain(is_there);
         let what = format!(
-            "what import {} read from stdin is not there to be read again; pipe it into `tarn import -` once more: what is stored already is not stored twice",
-            import.id
+            "what import {id} read from stdin is not there to be read again; pipe it into `tarn import -` once more: what is stored already is not stored twice"
         );
         if paths.is_empty() {
             return Err(exit::usage(what));
@@ -234,38 +278,4 @@ fn retry(context: &Context, args: &ImportRetryArgs) -> anyhow::Result<Exit> {
     }
     session.close()?;
     Ok(exit)
-}
-
-/// The rejects of one store, of all imports.
-pub fn rejects_of_store(context: &Context, reference: &str) -> anyhow::Result<Vec<RejectEntry>> {
-    let snapshot = context.snapshot()?;
-    let store = context.find_store(&snapshot, reference)?.id;
-    Ok(snapshot
-        .rejects(None)?
-        .into_iter()
-        .filter(|reject| reject.store == store)
-        .collect())
-}
-
-/// The import of a number, else the newest.
-fn find(snapshot: &Snapshot, wanted: Option<u64>) -> anyhow::Result<ImportEntry> {
-    let imports = snapshot.imports()?.into_iter();
-    let found = match wanted {
-        Some(id) => imports.into_iter().find(|import| import.id == id),
-        None => imports.max_by_key(|import| import.id),
-    };
-    found.ok_or_else(|| match wanted {
-        Some(id) => exit::usage(format!(
-            "there is no import {id}; tarn imports list shows them"
-        )),
-        None => exit::usage("there is no import yet"),
-    })
-}
-
-fn store_names(snapshot: &Snapshot) -> HashMap<StoreId, String> {
-    snapshot
-        .stores()
-        .iter()
-        .map(|store| (store.id, store.name.clone()))
-        .collect()
 }

@@ -4,10 +4,12 @@ use std::fs;
 use std::io;
 
 use anyhow::Context as _;
+use serde::Serialize;
 use serde_json::{Value, json};
-use tarn_store::data_store::{EventDataStore, RESTORE_DAYS, StoreStatus};
+use tarn_server::client::Method;
+use tarn_server::wire::{self, Store};
+use tarn_store::data_store::{EventDataStore, RESTORE_DAYS};
 use tarn_store::import::select::AdvancedEventSelector;
-use tarn_store::manage::{NewStore, StoreUpdate};
 use tarn_store::owner::{Session, SessionError};
 
 use crate::args::{
@@ -18,7 +20,6 @@ use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::listing::Listing;
 use crate::sizes::counted;
-use crate::times::iso;
 
 pub fn run(context: &Context, command: &StoresCommand) -> anyhow::Result<Exit> {
     match command {
@@ -32,7 +33,10 @@ pub fn run(context: &Context, command: &StoresCommand) -> anyhow::Result<Exit> {
 }
 
 fn list(context: &Context, args: &ListingArgs) -> anyhow::Result<Exit> {
-    let snapshot = context.snapshot()?;
+    let stores = match context.ask(|client| client.get(&["v1", "stores"], &[])) {
+        Some(stores) => stores?,
+        None => Store::list(context.snapshot()?.as_ref()),
+    };
     let mut listing = Listing::new(&[
         "name",
         "events",
@@ -42,14 +46,14 @@ fn list(context: &Context, args: &ListingArgs) -> anyhow::Result<Exit> {
         "created",
         "uuid",
     ]);
-    for store in snapshot.stores() {
+    for store in stores {
         listing.push(vec![
             json!(store.name),
-            json!(snapshot.event_count(store.id)),
+            json!(store.events),
             json!(store.retention_days),
             json!(store.selectors.len()),
-            json!(status(store)),
-            json!(iso(store.created_ms)),
+            json!(store.status),
+            json!(store.created),
             json!(store.uuid),
         ]);
     }
@@ -58,18 +62,22 @@ fn list(context: &Context, args: &ListingArgs) -> anyhow::Result<Exit> {
 }
 
 fn show(context: &Context, args: &StoreShowArgs) -> anyhow::Result<Exit> {
+    print(context, &find(context, &args.store)?, &args.listing)
+}
+
+/// The store that a name, UUID or ARN means.
+fn find(context: &Context, reference: &str) -> anyhow::Result<Store> {
+    let asked = reference.to_owned();
+    if let Some(store) = context.ask(move |client| client.get(&["v1", "stores", &asked], &[])) {
+        return store;
+    }
     let snapshot = context.snapshot()?;
-    let store = context.find_store(&snapshot, &args.store)?;
-    print(
-        context,
-        store,
-        snapshot.event_count(store.id),
-        &args.listing,
-    )
+    let store = context.find_store(&snapshot, reference)?;
+    Ok(Store::of(store, snapshot.event_count(store.id)))
 }
 
 fn create(context: &Context, args: &StoreCreateArgs) -> anyhow::Result<Exit> {
-    let new = NewStore {
+    let new = wire::NewStore {
         name: args.name.clone(),
         retention_days: args.retention,
         selectors: args
@@ -80,11 +88,15 @@ fn create(context: &Context, args: &StoreCreateArgs) -> anyhow::Result<Exit> {
             .unwrap_or_default(),
         termination_protection: args.termination_protection,
     };
-    changed(context, |session| session.create_store(new))
+    let stores = ["v1", "stores"].map(str::to_owned);
+    let sent = new.clone();
+    changed(context, Method::POST, stores.into(), Some(sent), |session| {
+        session.create_store(new.into())
+    })
 }
 
 fn update(context: &Context, args: &StoreUpdateArgs) -> anyhow::Result<Exit> {
-    let update = StoreUpdate {
+    let update = wire::StoreUpdate {
         name: args.name.clone(),
         retention_days: args.retention.map(|retention| match retention {
             Retention::Days(days) => Some(days),
@@ -98,17 +110,16 @@ fn update(context: &Context, args: &StoreUpdateArgs) -> anyhow::Result<Exit> {
             (false, false) => None,
         },
     };
-    if update == StoreUpdate::default() {
+    if update == wire::StoreUpdate::default() {
         return Err(exit::usage(
             "nothing to change is named; see tarn stores update --help",
         ));
     }
-    let snapshot = context.snapshot()?;
-    let store = context.find_store(&snapshot, &args.store)?;
+    let store = find(context, &args.store)?;
     if let Some(Some(days)) = update.retention_days
         && store.retention_days.is_none_or(|before| days < before)
     {
-        let events = counted(snapshot.event_count(store.id), "event");
+        let events = counted(store.events, "event");
         let question = format!(
             "Of the {events} in `{}` those older than {} will be deleted for good.",
             store.name,
@@ -116,18 +127,22 @@ fn update(context: &Context, args: &StoreUpdateArgs) -> anyhow::Result<Exit> {
         );
         context.confirm(&question, args.yes)?;
     }
-    changed(context, |session| session.update_store(&args.store, update))
+    let sent = update.clone();
+    changed(context, Method::PATCH, path_of(&args.store), Some(sent), |session| {
+        session.update_store(&args.store, update.into())
+    })
 }
 
 fn delete(context: &Context, args: &StoreDeleteArgs) -> anyhow::Result<Exit> {
-    let snapshot = context.snapshot()?;
-    let store = context.find_store(&snapshot, &args.store)?;
-    let events = counted(snapshot.event_count(store.id), "event");
+    let store = find(context, &args.store)?;
+    let events = counted(store.events, "event");
     context.confirm(
         &format!("`{}` with {events} will be deleted.", store.name),
         args.yes,
     )?;
-    let exit = changed(context, |session| session.delete_store(&args.store))?;
+    let exit = changed(context, Method::DELETE, path_of(&args.store), None::<()>, |session| {
+        session.delete_store(&args.store)
+    })?;
     context.terminal.note(&format!(
         "`tarn stores restore {}` brings it back for {RESTORE_DAYS} days",
         store.name
@@ -136,27 +151,44 @@ fn delete(context: &Context, args: &StoreDeleteArgs) -> anyhow::Result<Exit> {
 }
 
 fn restore(context: &Context, args: &StoreRestoreArgs) -> anyhow::Result<Exit> {
-    changed(context, |session| session.restore_store(&args.store))
+    let mut path = path_of(&args.store);
+    path.push("restore".to_owned());
+    changed(context, Method::POST, path, None::<()>, |session| {
+        session.restore_store(&args.store)
+    })
 }
 
+/// Where a server has a store.
+fn path_of(reference: &str) -> Vec<String> {
+    ["v1", "stores", reference].map(str::to_owned).into()
+}
+
+/// Changes a store, by the server's route or in the directory, and shows it.
 fn changed(
     context: &Context,
+    method: Method,
+    path: Vec<String>,
+    body: Option<impl Serialize + Send + 'static>,
     change: impl FnOnce(&Session) -> Result<EventDataStore, SessionError>,
 ) -> anyhow::Result<Exit> {
-    let session = context.session()?;
-    let store = change(&session).map_err(|error| context.session_error(error))?;
-    session.close()?;
-    let events = context.snapshot()?.event_count(store.id);
-    print(context, &store, events, &ListingArgs { output: None })
+    let sent = context.ask(move |client| {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        client.send(method, &path, body.as_ref())
+    });
+    let store = match sent {
+        Some(store) => store?,
+        None => {
+            let session = context.session()?;
+            let store = change(&session).map_err(|error| context.session_error(error))?;
+            session.close()?;
+            Store::of(&store, context.snapshot()?.event_count(store.id))
+        }
+    };
+    print(context, &store, &ListingArgs { output: None })
 }
 
 /// One store with all that is known of it, a line each for people.
-fn print(
-    context: &Context,
-    store: &EventDataStore,
-    events: u64,
-    args: &ListingArgs,
-) -> anyhow::Result<Exit> {
+fn print(context: &Context, store: &Store, args: &ListingArgs) -> anyhow::Result<Exit> {
     let mut listing = Listing::new(&[
         "name",
         "uuid",
@@ -172,14 +204,14 @@ fn print(
     listing.push(vec![
         json!(store.name),
         json!(store.uuid),
-        json!(store.arn()),
-        json!(status(store)),
-        json!(events),
+        json!(store.arn),
+        json!(store.status),
+        json!(store.events),
         json!(store.retention_days),
         json!(store.termination_protection),
         serde_json::to_value(&store.selectors)?,
-        json!(iso(store.created_ms)),
-        json!(iso(store.updated_ms)),
+        json!(store.created),
+        json!(store.updated),
     ]);
     let on_terminal = context
         .terminal
@@ -192,13 +224,6 @@ fn print(
         &context.terminal,
     )?;
     Ok(Exit::Done)
-}
-
-fn status(store: &EventDataStore) -> &'static str {
-    match store.status {
-        StoreStatus::Enabled => "ENABLED",
-        StoreStatus::PendingDeletion { .. } | StoreStatus::Purging => "PENDING_DELETION",
-    }
 }
 
 /// Advanced event selectors from the command line: JSON, or `@FILE`. The list

@@ -1,10 +1,11 @@
 //! Answers as an Arrow IPC stream, for programs that read columns.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::arrow::ipc::writer::StreamWriter;
 
 use super::ResultWriter;
@@ -63,6 +64,73 @@ impl<W: Write + Send> ResultWriter for ArrowIpcWriter<W> {
     }
 }
 
+/// Reads a stream. One that ends without its mark was cut off, and is an error.
+pub struct ArrowIpcReader<R: Read> {
+    reader: StreamReader<Ending<R>>,
+    schema: SchemaRef,
+    is_over: bool,
+}
+
+impl<R: Read> ArrowIpcReader<R> {
+    /// Waits for the schema.
+    pub fn new(from: R) -> io::Result<Self> {
+        let ending = Ending {
+            from,
+            last: [0; END.len()],
+        };
+        let reader = StreamReader::try_new(ending, None).map_err(io_error)?;
+        Ok(Self {
+            schema: reader.schema(),
+            reader,
+            is_over: false,
+        })
+    }
+
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+}
+
+impl<R: Read> Iterator for ArrowIpcReader<R> {
+    type Item = io::Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over {
+            return None;
+        }
+        let next = self.reader.next();
+        self.is_over = !matches!(next, Some(Ok(_)));
+        match next {
+            Some(batch) => Some(batch.map_err(io_error)),
+            None if self.reader.get_ref().last == END => None,
+            None => Some(Err(io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+}
+
+/// What a stream ends with.
+///
+/// **Source**: Arrow columnar format, IPC streaming format.
+const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+
+/// Keeps the last bytes that were read.
+struct Ending<R> {
+    from: R,
+    last: [u8; END.len()],
+}
+
+impl<R: Read> Read for Ending<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n_read = self.from.read(buffer)?;
+        let read = &buffer[..n_read];
+        let n_kept = END.len().saturating_sub(n_read);
+        self.last.copy_within(END.len() - n_kept.., 0);
+        let new = &read[n_read - (END.len() - n_kept)..];
+        self.last[n_kept..].copy_from_slice(new);
+        Ok(n_read)
+    }
+}
+
 /// A closed pipe must stay one, for the caller tells it from a failure.
 fn io_error(error: ArrowError) -> io::Error {
     match error {
@@ -77,7 +145,6 @@ mod tests {
 
     use datafusion::arrow::array::{ArrayRef, Int64Array};
     use datafusion::arrow::datatypes::{DataType, Field, Schema};
-    use datafusion::arrow::ipc::reader::StreamReader;
 
     use super::*;
 
@@ -92,10 +159,13 @@ mod tests {
             .write(&batch)
             .and_then(|()| writer.finish())
             .expect("memory");
-        let read: Vec<_> = StreamReader::try_new(out.as_slice(), None)
-            .expect("a stream")
-            .collect();
-        assert_eq!(read.len(), 1);
-        assert_eq!(read[0].as_ref().expect("a batch"), &batch);
+        drop(writer);
+        let read = |bytes: &[u8]| -> io::Result<Vec<RecordBatch>> {
+            ArrowIpcReader::new(bytes)?.collect()
+        };
+        assert_eq!(read(&out).expect("a stream"), [batch]);
+        for cut in 0..out.len() {
+            assert!(read(&out[..cut]).is_err(), "cut after {cut} bytes");
+        }
     }
 }

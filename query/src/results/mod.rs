@@ -7,6 +7,7 @@
 use std::io;
 
 use datafusion::arrow::array::RecordBatch;
+pub use datafusion::arrow::array::RecordBatch;
 pub use datafusion::arrow::datatypes::SchemaRef;
 
 mod arrow;
@@ -18,7 +19,7 @@ mod line;
 mod raw;
 mod table;
 
-pub use self::arrow::ArrowIpcWriter;
+pub use self::arrow::{ArrowIpcReader, ArrowIpcWriter};
 pub use self::cell::{cell_json, cell_text};
 pub use self::csv::CsvWriter;
 pub use self::escape::escape_controls;

@@ -8,6 +8,7 @@ use crate::answer;
 use crate::body::JsonBody;
 use crate::error::Problem;
 use crate::params::Params;
+use crate::scope;
 use crate::state::ServerState;
 use crate::wire::{Account, AccountCount, ListedAccount, ProblemDetails};
 
@@ -28,21 +29,11 @@ pub async fn list(
 ) -> Result<Json<Vec<ListedAccount>>, Problem> {
     params.only(&["store"])?;
     let settings = state.settings();
-    let store = params
-        .one("store")?
-        .unwrap_or_else(|| settings.store.clone());
+    let (store, snapshot) = scope::of_store(&state, params.one("store")?).await?;
     let request = QueryRequest {
         timeout: Some(settings.timeout_max),
         ..accounts::events_by_account(&store, (settings.clock)())
     };
-    let snapshot = state
-        .snapshot()
-        .await
-        .map_err(|error| Problem::of_open(&error))?;
-    if snapshot.find_store(&store).is_none() {
-        let names = snapshot.stores().iter().map(|store| store.name.as_str());
-        return Err(Problem::no_such_store(&store, names));
-    }
     let turn = answer::turn(&state, &request).await?;
     let listed = accounts::listed(state.engine(), &snapshot, &request, Priority::Attended).await;
     turn.end(listed.as_ref().map(|_| ()));

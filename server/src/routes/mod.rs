@@ -1,7 +1,11 @@
 //! One resource, one file.
 
 pub mod accounts;
+pub mod coverage;
+pub mod events;
+pub mod fields;
 pub mod health;
+pub mod imports;
 pub mod metrics;
 pub mod openapi;
 pub mod push;

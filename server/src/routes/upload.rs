@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::body::BodyReader;
 use crate::error::Problem;
+use crate::lines::NDJSON;
 use crate::multipart::boundary;
 use crate::params::Params;
 use crate::spool::{Spool, check_name};
@@ -23,7 +24,6 @@ use crate::wire::{
     FileParts, ImportLine, ImportPosition, ImportSummary, ProblemDetails, RunStatus,
 };
 
-const NDJSON: &str = "application/x-ndjson";
 /// What a body that is one file is called where it has no name.
 const NAME: &str = "upload";
 /// Lines on their way to the client.

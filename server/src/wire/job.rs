@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tarn_query::Span;
 use tarn_query::job::{self, JobRecord, Place};
 use tarn_query::time::iso;
 use utoipa::ToSchema;
@@ -138,7 +139,7 @@ pub struct ResultsPage {
 impl QueryDetails {
     pub fn of(record: &JobRecord) -> Self {
         let asked = &record.asked;
-        let position = |place: Option<Place>| place.map(|at| Position::of(&asked.text, at.start));
+        let position = |place: Option<Place>| place.map(|at| Position::of(&asked.text, Span::new(at.start, at.end)));
         Self {
             id: record.id.clone(),
             kind: record.kind.as_str().to_owned(),
@@ -188,7 +189,7 @@ impl QueryWarning {
         let told = told.iter().map(|told| Self {
             message: told.message.clone(),
             hint: told.hint.clone(),
-            position: told.place.map(|at| Position::of(text, at.start)),
+            position: told.place.map(|at| Position::of(text, Span::new(at.start, at.end))),
         });
         told.collect()
     }

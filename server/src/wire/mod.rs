@@ -1,6 +1,10 @@
 //! The JSON that goes over the wire: one resource, one file.
 
 mod account;
+mod coverage;
+mod event;
+mod field;
+mod import;
 mod import_summary;
 mod job;
 mod problem;
@@ -8,10 +12,13 @@ mod push;
 mod query;
 mod saved;
 mod store;
-mod store_change;
 mod sums;
 
 pub use account::{Account, AccountCount, ListedAccount};
+pub use coverage::{Coverage, DayCoverage, PlaceCoverage};
+pub use event::Event;
+pub use field::{Field, FieldValue};
+pub use import::{Conflict, Import, ImportedFile, Reject};
 pub use import_summary::{
     FileFailure, FileParts, ImportLine, ImportPosition, ImportSummary, OtherFile,
 };
@@ -25,6 +32,5 @@ pub use saved::{
     SavedQuery, SavedQueryLanguage, SavedQueryParameter, SavedQueryParameterType, SavedQueryRun,
     SavedQueryValue,
 };
-pub use store::StoreItem;
-pub use store_change::{NewStore, Store, StoreUpdate};
+pub use store::{NewStore, Store, StoreUpdate};
 pub use sums::{EventCounts, FileCounts, RejectReason, RunStatus};

@@ -530,13 +530,21 @@ impl Db {
         &self,
         column: Column,
     ) -> Result<Vec<(Vec<u8>, T)>, KvError> {
-        self.range(column, &[], None)
-            .map(|pair| {
-                let (key, value) = pair?;
-                let entry = read_entry(column, &key, &value)?;
-                Ok((key.into_vec(), entry))
-            })
+        self.each_entry(column)
+            .map(|entry| entry.map(|(key, entry)| (key.into_vec(), entry)))
             .collect()
+    }
+
+    /// The entries of a family, one after the other, in the order of their keys.
+    pub fn each_entry<'d, T: DeserializeOwned + 'd>(
+        &'d self,
+        column: Column,
+    ) -> impl Iterator<Item = Result<(Box<[u8]>, T), KvError>> + 'd {
+        self.range(column, &[], None).map(move |pair| {
+            let (key, value) = pair?;
+            let entry = read_entry(column, &key, &value)?;
+            Ok((key, entry))
+        })
     }
 
     /// Keys and values from `start` up to but not including `end`, in order.

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 
 use anyhow::Context as _;
 use serde_json::json;
+use tarn_query::field_list::is_chosen;
 use tarn_query::saved::{self, Listed, UnknownQuery};
 use tarn_query::{Engine, EngineOptions};
 use tarn_server::wire;
@@ -16,7 +17,6 @@ use tarn_store::saved::{SavedEntry, SavedQuery};
 use tarn_store::{OpenError, Reader};
 
 use crate::args::{ListingArgs, SavedCommand, SavedDeleteArgs, SavedListArgs, SavedShowArgs};
-use crate::commands::fields::is_chosen;
 use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::listing::Listing;
