@@ -4,15 +4,17 @@ use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::anyhow;
 use serde_json::{Map, Value};
 use tarn_query::accounts::{self, ListedAccount};
+use tarn_query::incident::{self, SessionError};
 use tarn_query::results::{
-    ArrowIpcWriter, CsvWriter, JsonWriter, LineWriter, NdjsonWriter, RawWriter, ResultWriter,
-    TableOptions, TableWriter,
+    ArrowIpcWriter, CsvWriter, HitsWriter, JsonWriter, LineWriter, NdjsonWriter, RawWriter,
+    ResultWriter, TableOptions, TableWriter,
 };
 use tarn_query::{
-    Code, Engine, EngineOptions, Language, ParameterValue, Priority, QueryError, QueryRequest,
-    QueryStream, Warning,
+    Code, Engine, EngineOptions, Language, Marks, ParameterValue, Priority, QueryError,
+    QueryRequest, QueryStream, Warning, search,
 };
 use tarn_store::{Access, AccountScope, Cancel, Reader, Snapshot, TimeRange};
 use tokio::runtime::Runtime;
@@ -106,7 +108,7 @@ impl<'c> Asker<'c> {
         let begun = Instant::now();
         let mut stream = self.start(self.snapshot()?, &request, true)?;
         let rows_max = self.table_rows_max(question.run);
-        let mut writer = make_writer(self.context, question.run, &stream, rows_max)?;
+        let mut writer = make_writer(self.context, question, &stream, rows_max)?;
         let mut shown = Shown {
             rows_max,
             ..Shown::default()
@@ -152,7 +154,7 @@ impl<'c> Asker<'c> {
                 let mut stream = self.start(Arc::new(arrivals), &request, writer.is_none())?;
                 let writer = match &mut writer {
                     Some(writer) => writer,
-                    none => none.insert(make_writer(self.context, question.run, &stream, None)?),
+                    none => none.insert(make_writer(self.context, question, &stream, None)?),
                 };
                 let n_rows = self.write_all(&mut stream, writer.as_mut(), &request)?;
                 request.limit = request.limit.map(|limit| limit.saturating_sub(n_rows));
@@ -257,6 +259,16 @@ impl<'c> Asker<'c> {
         listed.map_err(|error| exit::query(&error, &request.text))
     }
 
+    /// The session that something leads to. Its request is [`incident::request`], narrowed.
+    pub fn session(&self, id: &str, request: &QueryRequest) -> anyhow::Result<incident::Session> {
+        let snapshot = self.snapshot()?;
+        let asked = incident::session(&self.engine, &snapshot, id, request, Priority::Attended);
+        self.runtime.block_on(asked).map_err(|error| match error {
+            SessionError::Query(error) => exit::query(&error, ""),
+            error => anyhow!("{error}; {}", incident::WHAT_IS_TAKEN),
+        })
+    }
+
     /// The range of `--since` and `--until`.
     pub fn time_range(&self, run: &RunArgs) -> anyhow::Result<TimeRange> {
         let zone = self.context.zone(run.tz.as_deref())?;
@@ -358,10 +370,11 @@ fn form(context: &Context, run: &RunArgs) -> OutputFormat {
 
 fn make_writer(
     context: &Context,
-    run: &RunArgs,
+    question: &Question,
     stream: &QueryStream,
     rows_max: Option<usize>,
 ) -> anyhow::Result<Box<dyn ResultWriter>> {
+    let run = question.run;
     let stdout = &context.terminal.stdout;
     let (out, schema) = (
         BufWriter::with_capacity(1 << 16, io::stdout()),
@@ -374,7 +387,10 @@ fn make_writer(
                 colour: stdout.colours,
                 rows_max,
             };
-            Box::new(TableWriter::new(out, schema, options))
+            match stream.language {
+                Language::Search => Box::new(HitsWriter::new(out, marks(question.text)?, options)),
+                _ => Box::new(TableWriter::new(out, schema, options)),
+            }
         }
         OutputFormat::Line => Box::new(LineWriter::new(out, schema, stdout.colours)),
         OutputFormat::Json => Box::new(JsonWriter::new(out, schema)),
@@ -387,6 +403,13 @@ fn make_writer(
             Box::new(writer.map_err(|error| exit::usage(error.to_string()))?)
         }
     })
+}
+
+/// What a search looks for, to be shown where it stands.
+fn marks(text: &str) -> anyhow::Result<Marks> {
+    let marks = search::parse(text).map_err(QueryError::from);
+    let marks = marks.and_then(|search| Marks::of(&search));
+    marks.map_err(|error| exit::query(&error, text))
 }
 
 /// A warning with its place in the text, drawn as errors are.

@@ -50,6 +50,13 @@ pub fn run(context: &Context, args: &SearchArgs) -> anyhow::Result<Exit> {
         );
         return asker.answer(&question(&text, Language::Insights), &cancel);
     }
+    if args.list_files {
+        let text = format!(
+            "search {terms} | stats count(*) as events, min(@timestamp) as first, max(@timestamp) as last \
+             by @source as file | sort events desc, file asc | display file, events, first, last"
+        );
+        return asker.answer(&question(&text, Language::Insights), &cancel);
+    }
     asker.answer(&question(&terms, Language::Search), &cancel)
 }
 

@@ -7,6 +7,7 @@ mod problem;
 mod push;
 mod query;
 mod saved;
+mod session;
 mod store;
 mod store_change;
 mod sums;
@@ -24,6 +25,9 @@ pub use query::{ExplainedStage, Explanation, QueryBody};
 pub use saved::{
     SavedQuery, SavedQueryLanguage, SavedQueryParameter, SavedQueryParameterType, SavedQueryRun,
     SavedQueryValue,
+};
+pub use session::{
+    Session, SessionCall, SessionGrant, SessionIdentity, SessionLink, SessionValue, SessionValues,
 };
 pub use store::StoreItem;
 pub use store_change::{NewStore, Store, StoreUpdate};
