@@ -52,8 +52,9 @@ pub fn run(context: &Context, args: &SearchArgs) -> anyhow::Result<Exit> {
     }
     if args.list_files {
         let text = format!(
-            "search {terms} | stats count(*) as events, min(@timestamp) as first, max(@timestamp) as last \
-             by @source as file | sort events desc, file asc | display file, events, first, last"
+            "search {terms} | parse @source /(?s)^(?<file>.*?)(#[0-9]+)?$/ \
+             | stats count(*) as events, min(@timestamp) as first, max(@timestamp) as last by file \
+             | sort events desc, file asc | display file, events, first, last"
         );
         return asker.answer(&question(&text, Language::Insights), &cancel);
     }
