@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::description::described;
 use crate::error::Problem;
 
 /// Lets a request through, or answers 403 or 415.
@@ -54,6 +55,11 @@ fn refused(method: &Method, path: &str, headers: &HeaderMap) -> Option<Problem> 
         ));
     }
     if method != Method::POST && method != Method::PUT && method != Method::PATCH {
+        return None;
+    }
+    // Nothing is behind it: what it takes is answered there.
+    let methods = described().templates.methods(path);
+    if !methods.iter().any(|taken| taken == method.as_str()) {
         return None;
     }
     let is_bare = text(header::CONTENT_TYPE).is_none()

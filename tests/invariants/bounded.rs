@@ -15,8 +15,9 @@ use crate::support::home::{self, Home};
 use crate::support::random::Random;
 use crate::support::victim::{Orders, Role};
 
-/// What is not counted by the limit.
-const BESIDES: u64 = 160 << 20;
+/// What is not counted by the limit. Beside other tests the allocator keeps more of
+/// what was given back than alone, by up to 30 MiB.
+const BESIDES: u64 = 192 << 20;
 /// The limit that the children are given.
 const MEMORY: usize = 128 << 20;
 

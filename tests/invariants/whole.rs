@@ -74,11 +74,13 @@ fn at_every_step() {
     home::import(&session, &files[1..2]);
     home::push(&session, &files[2..3]);
     home::push(&session, &files[3..4]);
-    // Pushes of what is in the tail seal it.
-    let mut again = home::request(&files[3..4]);
-    again.push = true;
-    again.force = true;
-    home::run(&session, &again);
+    // Of what is in a split, and in the tail, nothing is stored again.
+    for (again, push) in [(&files[..1], false), (&files[3..4], true)] {
+        let mut again = home::request(again);
+        again.push = push;
+        again.force = true;
+        home::run(&session, &again);
+    }
     home::import(&session, &files[4..5]);
     home::push(&session, &files[5..6]);
     session

@@ -56,10 +56,10 @@ pub fn run(context: &Context, args: &ServeArgs) -> anyhow::Result<Exit> {
     let cancel = context.interrupts.cancel();
     let on_listening = |address| {
         let note = |text: &str| context.terminal.note(text);
-        note(&format!("listening on http://{address}; Ctrl-C stops"));
         if is_guest {
             note("another process writes this directory; it is handed what comes, until it leaves");
         }
+        note(&format!("listening on http://{address}; Ctrl-C stops"));
     };
     let served = runtime.block_on(tarn_server::serve(
         args.listen,

@@ -98,6 +98,10 @@ fn commit_marked(
     also: &mut Changes,
     mark: Mark,
 ) -> Result<Option<Batch>, ImportError> {
+    if !target.is_seal && tail::conflicts_with(core, target.store, batch)? {
+        // Conflicts are noted between published events.
+        tail::seal(core, target.store)?;
+    }
     drop_published_mending(core, target.store, batch)?;
     if batch.events.is_empty() {
         let mut changes = std::mem::take(also);

@@ -189,8 +189,8 @@ struct Known {
     has_conflict: bool,
 }
 
-/// Compares a batch with the store's tail. For who holds `publishing`, by which
-/// nothing joins the tail or leaves it.
+/// Compares a batch with the store's tail. What it says stays so only for who holds
+/// `publishing`, by which nothing joins the tail or leaves it.
 fn known(core: &Core, store: StoreId, batch: &Batch) -> Result<Known, ImportError> {
     let tail = core.tail.lock();
     let mut known = Known::default();
@@ -229,6 +229,11 @@ fn known(core: &Core, store: StoreId, batch: &Batch) -> Result<Known, ImportErro
 /// Indexes of the batch's events that the tail holds already, ascending.
 pub fn held(core: &Core, store: StoreId, batch: &Batch) -> Result<Vec<usize>, ImportError> {
     Ok(known(core, store, batch)?.duplicates)
+}
+
+/// Whether the tail holds another event of an identity of the batch.
+pub fn conflicts_with(core: &Core, store: StoreId, batch: &Batch) -> Result<bool, ImportError> {
+    Ok(known(core, store, batch)?.has_conflict)
 }
 
 /// Stores a small batch in the tail: durable and visible when it returns.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use tantivy::columnar::{MergeRowOrder, StackMergeOrder, merge_columnar};
@@ -32,9 +33,9 @@ pub const DOCS_MAX: u32 = 1_000_000;
 /// Fewer inputs are not worth writing everything again while more may come.
 const INPUTS_MIN_WHILE_IMPORTING: usize = 6;
 /// While pushed events go on becoming splits, only those are merged that are of one
-/// size: below the first of these that there are enough of. So an event is written
+/// size, in documents: the smallest that there are enough of. So an event is written
 /// again once a size, and not with every handful that comes after it.
-const SIZES_WHILE_SERVING: [u32; 3] = [20_000, 160_000, DOCS_ENOUGH];
+const SIZES_WHILE_SERVING: [Range<u32>; 3] = [0..20_000, 20_000..160_000, 160_000..DOCS_ENOUGH];
 const INPUTS_MIN_WHILE_SERVING: usize = 8;
 
 /// Why splits could not be merged. The inputs are untouched.
@@ -125,23 +126,23 @@ fn choose(
     bytes_max: u64,
 ) -> Option<Vec<Arc<SplitEntry>>> {
     let (sizes, inputs_min) = match when {
-        When::Importing => (&[DOCS_ENOUGH][..], INPUTS_MIN_WHILE_IMPORTING),
-        When::AtRest => (&[DOCS_ENOUGH][..], 2),
+        When::Importing => (&[0..DOCS_ENOUGH][..], INPUTS_MIN_WHILE_IMPORTING),
+        When::AtRest => (&[0..DOCS_ENOUGH][..], 2),
         When::Serving => (&SIZES_WHILE_SERVING[..], INPUTS_MIN_WHILE_SERVING),
     };
     sizes
         .iter()
-        .find_map(|docs_max| choose_below(*docs_max, splits.clone(), inputs_min, bytes_max))
+        .find_map(|size| choose_of_size(size, splits.clone(), inputs_min, bytes_max))
 }
 
-/// The next of those that have fewer documents.
-fn choose_below(
-    docs_max: u32,
+/// The next of those that have as many documents.
+fn choose_of_size(
+    size: &Range<u32>,
     mut splits: Vec<Arc<SplitEntry>>,
     inputs_min: usize,
     bytes_max: u64,
 ) -> Option<Vec<Arc<SplitEntry>>> {
-    splits.retain(|s| s.n_docs < docs_max && s.bytes <= bytes_max / 2);
+    splits.retain(|s| size.contains(&s.n_docs) && s.bytes <= bytes_max / 2);
     splits.sort_by_key(|s| (s.time_min_ms, s.time_max_ms, s.id));
     let mut best: &[Arc<SplitEntry>] = &[];
     let mut start = 0;
