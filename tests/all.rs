@@ -51,6 +51,9 @@ mod accounts;
 /// they are shown.
 mod sessions;
 
+/// The first hour of an incident, as `docs/first-hour.md` tells it.
+mod first_hour;
+
 /// The server as its clients see it.
 mod http;
 

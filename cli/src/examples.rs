@@ -9,6 +9,7 @@ EXAMPLES
   tarn demo                                  see it work on sample logs
   tarn import ~/logs/AWSLogs                 take in a folder of CloudTrail logs
   tarn search AKIAIOSFODNN7EXAMPLE -l        in which accounts was this key used?
+  tarn session AKIAIOSFODNN7EXAMPLE          what it did, and where it came from
   tarn saved list                            what to ask: a library of queries
   tarn query                                 a shell with completion
   tarn query 'stats count(*) by eventName | sort count(*) desc | limit 10'

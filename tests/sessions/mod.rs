@@ -376,7 +376,7 @@ fn a_report_is_read_by_people_and_lists_by_programs() {
         "  3. IAM user alice of account 111122223333, key AKIAALICE00000000000",
         "with the second factor arn:aws:iam::111122223333:mfa/alice",
         "\x1b[31m2026-05-01 10:03:00",
-        "denied: AccessDenied",
+        "failed: NoSuchBucket",
     ] {
         assert!(report.contains(part), "{part}\n{report}");
     }

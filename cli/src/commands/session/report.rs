@@ -138,16 +138,32 @@ fn facts(session: &Session) -> Vec<(&'static str, String)> {
     push("addresses", several(&session.addresses));
     push("accounts", several(&session.accounts));
     push("regions", several(&session.regions));
-    let agents = &session.user_agents;
-    for agent in agents.values.iter().take(AGENTS_SHOWN) {
-        let text = format!("{} ({})", cut(&agent.value), count(agent.call_count));
-        push("agent", Some(text));
+    let (agents, n_more) = agents(&session.user_agents);
+    for (agent, n_calls) in agents {
+        push("agent", Some(format!("{agent} ({})", count(n_calls))));
     }
-    match agents.count.saturating_sub(AGENTS_SHOWN as u64) {
-        0 => {}
-        n => push("agents", Some(format!("{} more", count(n)))),
-    }
+    push(
+        "agents",
+        (n_more > 0).then(|| format!("{} more", count(n_more))),
+    );
     facts
+}
+
+/// The most frequent agents by what they say first, with their calls; and how many agents
+/// are not among them.
+fn agents(of: &SessionValues) -> (Vec<(String, u64)>, u64) {
+    let mut agents: Vec<(String, u64)> = Vec::new();
+    let mut n_told = 0;
+    for agent in &of.values {
+        let text = cut(&agent.value);
+        match agents.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, n_calls)) => *n_calls += agent.call_count,
+            None if agents.len() < AGENTS_SHOWN => agents.push((text, agent.call_count)),
+            None => continue,
+        }
+        n_told += 1;
+    }
+    (agents, of.count.saturating_sub(n_told))
 }
 
 /// What an agent says first; the rest is which libraries it is made of.
@@ -324,12 +340,13 @@ fn calls(session: &Session) -> Listing {
     listing
 }
 
+/// How a call ended, where it did not go well. That it was denied says the most of it.
 fn outcome(call: &SessionCall) -> Option<String> {
     let error = call.error.as_deref().or(call.error_message.as_deref());
     match (call.outcome.as_str(), error) {
         ("done", _) => None,
-        (outcome, None) => Some(outcome.to_owned()),
-        (outcome, Some(error)) => Some(format!("{outcome}: {error}")),
+        ("failed", Some(error)) => Some(format!("failed: {error}")),
+        (outcome, _) => Some(outcome.to_owned()),
     }
 }
 
