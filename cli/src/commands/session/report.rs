@@ -156,9 +156,10 @@ fn agents(of: &SessionValues) -> (Vec<(String, u64)>, u64) {
     let mut n_told = 0;
     for agent in &of.values {
         let text = cut(&agent.value);
+        let has_room = agents.len() < AGENTS_SHOWN;
         match agents.iter_mut().find(|(known, _)| *known == text) {
             Some((_, n_calls)) => *n_calls += agent.call_count,
-            None if agents.len() < AGENTS_SHOWN => agents.push((text, agent.call_count)),
+            None if has_room => agents.push((text, agent.call_count)),
             None => continue,
         }
         n_told += 1;
