@@ -17,9 +17,9 @@ fn hits_are_shown_where_they_stand() {
         .done();
     assert_eq!(
         shown.lines().next(),
-        Some(concat!(
+        Some(
             "2026-05-01 10:03:00  s3 GetObject  denied  deploy  198.51.100.1  333344445555  us-east-1  prod-2"
-        ))
+        )
     );
     assert!(
         shown.contains("\n    userIdentity.accessKeyId: ASIAPROD00000000000A\n"),

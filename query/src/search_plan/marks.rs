@@ -220,8 +220,9 @@ impl Place {
         let is_apart = |found: &Range<usize>| {
             let before = value.get(..found.start).unwrap_or_default();
             let after = value.get(found.end..).unwrap_or_default();
-            !(self.begins_at_word && before.ends_with(char::is_alphanumeric))
-                && !(self.ends_at_word && after.starts_with(char::is_alphanumeric))
+            let goes_on_before = self.begins_at_word && before.ends_with(char::is_alphanumeric);
+            let goes_on_behind = self.ends_at_word && after.starts_with(char::is_alphanumeric);
+            !goes_on_before && !goes_on_behind
         };
         let found = self.regex.find_iter(value).map(|found| found.range());
         found.filter(move |range| !range.is_empty() && is_apart(range))
