@@ -299,6 +299,31 @@ fn millions_of_calls_are_told_in_part() {
     assert!(refused.contains("10000"), "{refused}");
 }
 
+/// Of a session that is told whole the calls are counted as they come, of another by the
+/// engine.
+#[test]
+fn what_is_told_in_part_is_counted_as_what_is_told_whole() {
+    let shell = shell();
+    for id in [
+        "ASIAPROD00000000000A",
+        "AKIAALICE00000000000",
+        "arn:aws:iam::111122223333:role/Ops",
+        "AIDACAROL00000000000",
+        "AROALOOP000000000000",
+    ] {
+        let whole = session(&shell, id);
+        let part = ["session", id, "-o", "json", "--limit", "1"];
+        let part = shell.tarn(&part).json();
+        for (name, value) in whole.as_object().expect("an object") {
+            match name.as_str() {
+                "calls" => assert_eq!(value[0], part["calls"][0], "{id}"),
+                "callsNotShown" => assert_eq!(*value, 0, "{id}"),
+                _ => assert_eq!(*value, part[name], "{id}: {name}"),
+            }
+        }
+    }
+}
+
 #[test]
 fn times_and_accounts_narrow_it() {
     let shell = shell();

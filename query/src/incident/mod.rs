@@ -7,6 +7,7 @@
 //! chain      up: who gave these credentials, and who gave theirs, to a person or a workload
 //! ends       … or to where the events do not tell
 //! onward     down: the credentials that were obtained with these, and with those in turn
+//! tally      the calls counted, where all of them are told
 //! session    all of it together
 //! ```
 //!
@@ -22,13 +23,14 @@ mod record;
 mod resource;
 mod session;
 mod subject;
+mod tally;
 
 pub use chain::{How, Link};
 pub use onward::Grant;
 pub(crate) use record::Record;
 pub use record::{Call, Identity, Outcome};
 pub use session::{
-    CALLS_MAX, CALLS_MAX_DEFAULT, Facet, Facets, Session, SessionError, WHAT_IS_TAKEN, request,
-    session,
+    CALLS_MAX, CALLS_MAX_DEFAULT, Facet, Facets, Session, SessionError, Sums, WHAT_IS_TAKEN,
+    request, session,
 };
 pub use subject::SubjectKind;

@@ -29,18 +29,17 @@ const DEPTH_MAX: usize = 8;
 
 const GIVES: &str = "(ispresent(responseElements.credentials.accessKeyId) or ispresent(responseElements.accessKey.accessKeyId))";
 
-/// The credentials that were obtained by the events of a condition within the request's
-/// time, and with those in turn at any time; each behind those that it was obtained with.
-/// True where there are more than are followed.
+/// The credentials that calls of a session obtained, and those that were obtained with them
+/// in turn at any time; each behind those that it was obtained with. True where there are
+/// more than are followed.
 pub(super) async fn down(
     asking: &Asking<'_>,
-    condition: &str,
-    values: Values,
+    giving: Vec<Record>,
 ) -> Result<(Vec<Grant>, bool), QueryError> {
     let mut levels: Vec<Vec<Grant>> = Vec::new();
     let mut known: HashSet<String> = HashSet::new();
     let mut is_more = false;
-    let mut found = giving(asking, condition, values, asking.request.time).await?;
+    let mut found = giving;
     while !found.is_empty() {
         let depth = levels.len() + 1;
         is_more |= known.len() + found.len() > GRANTS_MAX;
@@ -61,12 +60,21 @@ pub(super) async fn down(
             break;
         }
         let by_them = "userIdentity.accessKeyId in [{{keys}}]";
-        found = giving(asking, by_them, vec![list("keys", &keys)], TimeRange::ALL).await?;
+        found = given_by(asking, by_them, vec![list("keys", &keys)], TimeRange::ALL).await?;
     }
     Ok((as_tree(levels), is_more))
 }
 
-async fn giving(
+/// The calls of a condition within the request's time that gave credentials.
+pub(super) async fn giving(
+    asking: &Asking<'_>,
+    condition: &str,
+    values: Values,
+) -> Result<Vec<Record>, QueryError> {
+    given_by(asking, condition, values, asking.request.time).await
+}
+
+async fn given_by(
     asking: &Asking<'_>,
     condition: &str,
     values: Values,

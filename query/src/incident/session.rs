@@ -10,6 +10,7 @@ use super::chain::{self, Link};
 use super::onward::{self, Grant};
 use super::record::{Call, Identity, Outcome, Record, outcome};
 use super::subject::{Subject, SubjectKind};
+use super::tally::Tally;
 use crate::engine::{Engine, Priority};
 use crate::error::QueryError;
 use crate::request::QueryRequest;
@@ -24,7 +25,7 @@ pub const CALLS_MAX: usize = 10_000;
 const CALLS_BYTES_MAX: usize = 32 << 20;
 
 /// Values of each kind that are told.
-const VALUES_MAX: usize = 10;
+pub(super) const VALUES_MAX: usize = 10;
 
 /// Codes of errors that are told apart when calls are counted.
 const ERRORS_MAX: usize = 10_000;
@@ -45,8 +46,21 @@ pub struct Session {
     pub identity: Identity,
     /// From it up. The first link is of `identity`.
     pub chain: Vec<Link>,
-    /// The calls within the request's time, and how many of them failed and were denied.
+    /// Of the calls within the request's time.
+    pub sums: Sums,
+    /// Credentials that it obtained, and that were obtained with those.
+    pub onward: Vec<Grant>,
+    /// Whether more were obtained than are told.
+    pub is_onward_cut: bool,
+    /// The first calls, in order.
+    pub calls: Vec<Call>,
+}
+
+/// Calls counted, and what they have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sums {
     pub n_calls: u64,
+    /// Those that were denied among them.
     pub n_failed: u64,
     pub n_denied: u64,
     pub first_ms: Option<i64>,
@@ -59,12 +73,6 @@ pub struct Session {
     pub addresses: Facets,
     pub user_agents: Facets,
     pub regions: Facets,
-    /// Credentials that it obtained, and that were obtained with those.
-    pub onward: Vec<Grant>,
-    /// Whether more were obtained than are told.
-    pub is_onward_cut: bool,
-    /// The first calls, in order.
-    pub calls: Vec<Call>,
 }
 
 /// Values of one kind by the number of calls.
@@ -111,7 +119,8 @@ pub fn request(store: &str, id: &str, now_ms: i64) -> QueryRequest {
 /// The chain and what was obtained are looked for at any time, among the accounts of the
 /// request.
 ///
-/// **Errors**: nothing is of it. **Cost**: a dozen queries, and one or two more a link.
+/// **Errors**: nothing is of it. **Cost**: a query for the calls, one or two for each link of
+/// the chain, and a dozen more where not all of the calls are told.
 pub async fn session(
     engine: &Engine,
     snapshot: &Arc<Snapshot>,
@@ -139,37 +148,33 @@ pub async fn session(
         asking: &asking,
         subject: &subject,
     };
-    let Some(identity) = of_subject.identity().await? else {
+    let told = of_subject.told().await?;
+    let identity = match told.tally.last_caller.clone().filter(|_| told.is_whole) {
+        Some(identity) => Some(identity),
+        None => of_subject.identity().await?,
+    };
+    let Some(identity) = identity else {
         return Err(SessionError::NotFound { id: id.to_owned() });
     };
     let chain = chain::up(&asking, identity.clone()).await?;
-    let outcomes = of_subject.outcomes().await?;
-    let counted = || outcomes.iter().map(|(_, counted)| counted);
-    let sum = |wanted: fn(Outcome) -> bool| {
-        let wanted = outcomes.iter().filter(|(o, _)| wanted(*o));
-        wanted.map(|(_, counted)| counted.calls).sum()
+    let mut tally = told.tally;
+    let giving = match told.is_whole {
+        true => std::mem::take(&mut tally.giving),
+        false => onward::giving(&asking, subject.condition(), of_subject.values()).await?,
     };
-    let (onward, is_onward_cut) =
-        onward::down(&asking, subject.condition(), of_subject.values()).await?;
+    let (onward, is_onward_cut) = onward::down(&asking, giving).await?;
     Ok(Session {
         id: id.to_owned(),
         kind: asked.kind,
         identity,
         chain,
-        n_calls: sum(|_| true),
-        n_failed: sum(|outcome| outcome != Outcome::Done),
-        n_denied: sum(|outcome| outcome == Outcome::Denied),
-        first_ms: counted().filter_map(|c| c.first_ms).min(),
-        last_ms: counted().filter_map(|c| c.last_ms).max(),
-        callers: of_subject.facets("userIdentity.arn").await?,
-        accounts: of_subject.facets("@account").await?,
-        access_keys: of_subject.facets("userIdentity.accessKeyId").await?,
-        addresses: of_subject.facets("sourceIPAddress").await?,
-        user_agents: of_subject.facets("userAgent").await?,
-        regions: of_subject.facets("awsRegion").await?,
+        sums: match told.is_whole {
+            true => tally.sums(),
+            false => of_subject.sums().await?,
+        },
         onward,
         is_onward_cut,
-        calls: of_subject.calls().await?,
+        calls: told.calls,
     })
 }
 
@@ -278,6 +283,29 @@ impl OfSubject<'_> {
         }))
     }
 
+    /// The calls counted by the engine, however many there are.
+    async fn sums(&self) -> Result<Sums, QueryError> {
+        let outcomes = self.outcomes().await?;
+        let counted = || outcomes.iter().map(|(_, counted)| counted);
+        let sum = |wanted: fn(Outcome) -> bool| {
+            let wanted = outcomes.iter().filter(|(o, _)| wanted(*o));
+            wanted.map(|(_, counted)| counted.calls).sum()
+        };
+        Ok(Sums {
+            n_calls: sum(|_| true),
+            n_failed: sum(|outcome| outcome != Outcome::Done),
+            n_denied: sum(|outcome| outcome == Outcome::Denied),
+            first_ms: counted().filter_map(|c| c.first_ms).min(),
+            last_ms: counted().filter_map(|c| c.last_ms).max(),
+            callers: self.facets("userIdentity.arn").await?,
+            accounts: self.facets("@account").await?,
+            access_keys: self.facets("userIdentity.accessKeyId").await?,
+            addresses: self.facets("sourceIPAddress").await?,
+            user_agents: self.facets("userAgent").await?,
+            regions: self.facets("awsRegion").await?,
+        })
+    }
+
     /// How the calls ended.
     async fn outcomes(&self) -> Result<Vec<(Outcome, Counted)>, QueryError> {
         let mut outcomes = Vec::new();
@@ -300,7 +328,10 @@ impl OfSubject<'_> {
     }
 
     async fn facets(&self, field: &str) -> Result<Facets, QueryError> {
-        let condition = format!("({}) and ispresent({field})", self.subject.condition());
+        let condition = format!(
+            "({}) and ispresent({field}) and {field} != \"\"",
+            self.subject.condition()
+        );
         let time = self.asking.request.time;
         let counted = self
             .asking
@@ -329,12 +360,14 @@ impl OfSubject<'_> {
         Ok(Facets { values, n_values })
     }
 
-    async fn calls(&self) -> Result<Vec<Call>, QueryError> {
+    /// The first calls, and what they say, where they are all there are.
+    async fn told(&self) -> Result<Told, QueryError> {
         let n_max = self.asking.request.limit.unwrap_or(CALLS_MAX_DEFAULT);
         let n_max = n_max.min(CALLS_MAX);
-        let (mut calls, mut n_bytes) = (Vec::new(), 0);
+        let mut told = Told::default();
+        let (mut n_bytes, mut has_room) = (0, true);
         if n_max == 0 {
-            return Ok(calls);
+            return Ok(told);
         }
         self.asking
             .each_record(
@@ -344,14 +377,25 @@ impl OfSubject<'_> {
                 self.asking.request.time,
                 |record| {
                     n_bytes += record.call.bytes();
-                    let has_room = n_bytes <= CALLS_BYTES_MAX;
+                    has_room = n_bytes <= CALLS_BYTES_MAX;
                     if has_room {
-                        calls.push(record.call);
+                        told.tally.add(&record);
+                        told.calls.push(record.call);
                     }
                     has_room
                 },
             )
             .await?;
-        Ok(calls)
+        told.is_whole = has_room && told.calls.len() < n_max;
+        Ok(told)
     }
+}
+
+/// The first calls.
+#[derive(Default)]
+struct Told {
+    calls: Vec<Call>,
+    tally: Tally,
+    /// Whether there are no others.
+    is_whole: bool,
 }

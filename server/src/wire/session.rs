@@ -161,26 +161,27 @@ pub struct SessionValue {
 
 impl Session {
     pub fn of(session: incident::Session) -> Self {
+        let sums = session.sums;
         let calls: Vec<SessionCall> = session.calls.into_iter().map(SessionCall::of).collect();
         Self {
             id: session.id,
             kind: session.kind.as_str().to_owned(),
             identity: SessionIdentity::of(session.identity),
             chain: session.chain.into_iter().map(SessionLink::of).collect(),
-            call_count: session.n_calls,
-            failed_count: session.n_failed,
-            denied_count: session.n_denied,
-            first: session.first_ms.map(iso),
-            last: session.last_ms.map(iso),
-            callers: SessionValues::of(session.callers),
-            access_keys: SessionValues::of(session.access_keys),
-            accounts: SessionValues::of(session.accounts),
-            addresses: SessionValues::of(session.addresses),
-            user_agents: SessionValues::of(session.user_agents),
-            regions: SessionValues::of(session.regions),
+            call_count: sums.n_calls,
+            failed_count: sums.n_failed,
+            denied_count: sums.n_denied,
+            first: sums.first_ms.map(iso),
+            last: sums.last_ms.map(iso),
+            callers: SessionValues::of(sums.callers),
+            access_keys: SessionValues::of(sums.access_keys),
+            accounts: SessionValues::of(sums.accounts),
+            addresses: SessionValues::of(sums.addresses),
+            user_agents: SessionValues::of(sums.user_agents),
+            regions: SessionValues::of(sums.regions),
             onward: session.onward.into_iter().map(SessionGrant::of).collect(),
             onward_is_cut: session.is_onward_cut,
-            calls_not_shown: session.n_calls.saturating_sub(calls.len() as u64),
+            calls_not_shown: sums.n_calls.saturating_sub(calls.len() as u64),
             calls,
         }
     }
