@@ -254,6 +254,7 @@ EXAMPLES
   tarn generate --events 1000000 --out sample
   tarn generate --events 5000 --out small --seed 3 --accounts 2
   tarn generate --events 1000000 --events-per-file 100 --out large-files
+  tarn generate --events 50000 --seed 7 --out hunt --answers answers.json
   tarn import sample
 
 The accounts are reserved numbers and every event carries a marker, so sample

@@ -179,7 +179,8 @@ fn given(
             "given by {action}, by the name and the beginning of the session: no event names this key"
         ),
         (How::GivenByName, n) => format!(
-            "probably given by {action}: no event names this key, this call is the nearest to the beginning of the session, and so close to it {n} more gave one of this name"
+            "probably given by {action}: no event names this key; of {} calls that gave a session of this name within two minutes of its beginning this is the nearest",
+            n + 1
         ),
         _ => format!("given by {action}"),
     };

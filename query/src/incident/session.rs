@@ -22,7 +22,7 @@ pub const CALLS_MAX_DEFAULT: usize = 1000;
 pub const CALLS_MAX: usize = 10_000;
 
 /// Calls are told until they are so long together: agents and messages may be long.
-const CALLS_BYTES_MAX: usize = 32 << 20;
+const CALLS_BYTES_MAX: usize = 16 << 20;
 
 /// Values of each kind that are told.
 pub(super) const VALUES_MAX: usize = 10;
