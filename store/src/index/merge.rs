@@ -32,6 +32,11 @@ pub const DOCS_ENOUGH: u32 = 500_000;
 pub const DOCS_MAX: u32 = 1_000_000;
 /// Fewer inputs are not worth writing everything again while more may come.
 const INPUTS_MIN_WHILE_IMPORTING: usize = 6;
+/// Sizes of splits whose merge is worth it, in documents.
+const ANY_SIZE: [Range<u32>; 1] = [Range {
+    start: 0,
+    end: DOCS_ENOUGH,
+}];
 /// While pushed events go on becoming splits, only those are merged that are of one
 /// size, in documents: the smallest that there are enough of. So an event is written
 /// again once a size, and not with every handful that comes after it.
@@ -126,8 +131,8 @@ fn choose(
     bytes_max: u64,
 ) -> Option<Vec<Arc<SplitEntry>>> {
     let (sizes, inputs_min) = match when {
-        When::Importing => (&[0..DOCS_ENOUGH][..], INPUTS_MIN_WHILE_IMPORTING),
-        When::AtRest => (&[0..DOCS_ENOUGH][..], 2),
+        When::Importing => (&ANY_SIZE[..], INPUTS_MIN_WHILE_IMPORTING),
+        When::AtRest => (&ANY_SIZE[..], 2),
         When::Serving => (&SIZES_WHILE_SERVING[..], INPUTS_MIN_WHILE_SERVING),
     };
     sizes
