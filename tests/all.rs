@@ -47,6 +47,13 @@ mod soak;
 /// Accounts by their names: in queries, in what is asked of them, by the binary.
 mod accounts;
 
+/// Sessions: who made some calls, and the chain of who gave the credentials. Searches as
+/// they are shown.
+mod sessions;
+
+/// The first hour of an incident, as `docs/first-hour.md` tells it.
+mod first_hour;
+
 /// The server as its clients see it.
 mod http;
 

@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use tarn_query::incident::CALLS_MAX_DEFAULT;
 
 use crate::examples;
 use crate::sizes::Bytes;
@@ -79,6 +80,9 @@ pub enum Command {
     /// What is there: first and last event, gaps, delay and rejects by account and region
     #[command(after_help = examples::COVERAGE)]
     Coverage(CoverageArgs),
+    /// The calls of one session in order, who it is, and who gave it its credentials
+    #[command(after_help = examples::SESSION)]
+    Session(SessionArgs),
     /// Event data stores: named collections with selectors and retention
     #[command(subcommand)]
     Stores(StoresCommand),
@@ -217,11 +221,14 @@ pub struct SearchArgs {
     #[arg(required = true, value_name = "WORDS")]
     pub words: Vec<String>,
     /// Print only how many events match
-    #[arg(short, long, conflicts_with = "list_accounts")]
+    #[arg(short, long, conflicts_with_all = ["list_accounts", "list_files"])]
     pub count: bool,
     /// List the accounts with matching events: how many, first and last
-    #[arg(short, long = "list-accounts")]
+    #[arg(short, long = "list-accounts", conflicts_with = "list_files")]
     pub list_accounts: bool,
+    /// List the log files that brought matching events: how many, first and last
+    #[arg(long = "list-files", visible_alias = "files")]
+    pub list_files: bool,
     #[command(flatten)]
     pub run: RunArgs,
 }
@@ -517,6 +524,30 @@ pub struct CoverageArgs {
     pub listing: ListingArgs,
 }
 
+#[derive(Debug, Args)]
+pub struct SessionArgs {
+    /// An access key id, an ARN, ROLE/SESSION, a principal id (AROA…:name), or an eventID
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Only calls at or after this time: 7d, 2024-05-01, 2024-05-01T10:00:00Z
+    #[arg(long, alias = "start", value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// Only calls before this time
+    #[arg(long, alias = "end", value_name = "TIME", allow_hyphen_values = true)]
+    pub until: Option<String>,
+    /// Only events of this account, the chain's among them: its id or name, or an organizational unit (repeatable)
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Vec<String>,
+    /// Show so many calls, the first ones; 10000 at most
+    #[arg(long, value_name = "N", default_value_t = CALLS_MAX_DEFAULT)]
+    pub limit: usize,
+    /// The event data store: name, UUID or ARN
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub store: String,
+    #[command(flatten)]
+    pub listing: ListingArgs,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum StoresCommand {
     /// All event data stores
@@ -753,6 +784,9 @@ pub struct GenerateArgs {
     /// The day after the last (UTC)
     #[arg(long, value_name = "DATE", default_value = "2026-11-01")]
     pub end: chrono::NaiveDate,
+    /// Write what is hidden in the logs to this file, to compare an investigation with
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub answers: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

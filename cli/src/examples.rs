@@ -9,6 +9,7 @@ EXAMPLES
   tarn demo                                  see it work on sample logs
   tarn import ~/logs/AWSLogs                 take in a folder of CloudTrail logs
   tarn search AKIAIOSFODNN7EXAMPLE -l        in which accounts was this key used?
+  tarn session AKIAIOSFODNN7EXAMPLE          what it did, and where it came from
   tarn saved list                            what to ask: a library of queries
   tarn query                                 a shell with completion
   tarn query 'stats count(*) by eventName | sort count(*) desc | limit 10'
@@ -69,12 +70,17 @@ EXAMPLES
   tarn search AKIAIOSFODNN7EXAMPLE           every event that holds this key, newest first
   tarn search -l 198.51.100.7                the accounts where this address was seen
   tarn search -c --since 7d AccessDenied     how many
+  tarn search --list-files AccessDenied      the log files that hold them, as they were delivered
   tarn search alice NOT ConsoleLogin
   tarn search 'not authorized to perform'    an argument with blanks is a phrase
   tarn search -o raw arn:aws:iam::111122223333:user/alice | jq .eventName
 
 Words are looked for in every string and number of an event; case does not
-matter. All words must occur. prefix* finds words that begin so.";
+matter. All words must occur. prefix* finds words that begin so.
+
+On a terminal each event is a line (when, what, who, from where, account, region, eventID)
+with the fields below it in which the words stand, marked; so it is with -o table.
+In a pipe it is ndjson, the whole event in @message.";
 
 pub const EVENTS_GET: &str = "\
 EXAMPLES
@@ -103,6 +109,20 @@ EXAMPLES
 A gap is a day without events between the first and the last. The delay is how
 long after an event the file that brought it was delivered, by the time in the
 file's name.";
+
+pub const SESSION: &str = "\
+EXAMPLES
+  tarn session ASIAIOSFODNN7EXAMPLE          a key: its calls, and the chain of who gave it
+  tarn session arn:aws:sts::111122223333:assumed-role/Admin/alice
+  tarn session Admin/alice                   the same session, in any account
+  tarn session arn:aws:iam::111122223333:role/Admin       all sessions of a role
+  tarn session AROAEXAMPLEROLEID000A:alice   a principal id, as in userIdentity.principalId
+  tarn session 4997c1f2-5b5e-4b1c-8b1c-aaaaaaaaaaaa       what an AssumeRole gave, or who made a call
+  tarn session ASIAIOSFODNN7EXAMPLE -o json | jq '.chain[].told'
+  tarn session ASIAIOSFODNN7EXAMPLE -o csv > calls.csv
+
+The table has the whole report; -o json too, as one object. The other forms have
+the calls. Exit status is 1 where no event is of the session.";
 
 pub const ACCOUNTS_LIST: &str = "\
 EXAMPLES
@@ -234,6 +254,7 @@ EXAMPLES
   tarn generate --events 1000000 --out sample
   tarn generate --events 5000 --out small --seed 3 --accounts 2
   tarn generate --events 1000000 --events-per-file 100 --out large-files
+  tarn generate --events 50000 --seed 7 --out hunt --answers answers.json
   tarn import sample
 
 The accounts are reserved numbers and every event carries a marker, so sample

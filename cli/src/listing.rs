@@ -4,8 +4,10 @@
 //! lists are small, built whole, and typed as JSON values. The forms and the
 //! defaults are the same, so `-o json` means the same everywhere.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use anstyle::Style;
 use serde_json::{Map, Value};
 use tarn_query::results::escape_controls;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -18,6 +20,8 @@ use crate::terminal::{BOLD, Terminal};
 pub struct Listing {
     columns: Vec<&'static str>,
     rows: Vec<Vec<Value>>,
+    /// Rows that a table paints, by their numbers.
+    painted: BTreeMap<usize, Style>,
 }
 
 /// Narrower than this no column of a table is made, unless its values are.
@@ -29,6 +33,7 @@ impl Listing {
         Self {
             columns,
             rows: Vec::new(),
+            painted: BTreeMap::new(),
         }
     }
 
@@ -36,6 +41,12 @@ impl Listing {
     pub fn push(&mut self, row: Vec<Value>) {
         debug_assert_eq!(row.len(), self.columns.len());
         self.rows.push(row);
+    }
+
+    /// Adds a row that stands out in a table with colours.
+    pub fn push_painted(&mut self, row: Vec<Value>, style: Style) {
+        self.painted.insert(self.rows.len(), style);
+        self.push(row);
     }
 
     /// Writes all rows in the form asked for; by default a table on a terminal
@@ -140,8 +151,13 @@ impl Listing {
         writeln!(out, "{}", terminal.stdout.paint(BOLD, &head))?;
         let rules: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();
         writeln!(out, "{}", rules.join("  "))?;
-        for row in &cells {
-            writeln!(out, "{}", table_line(row, &widths, &numeric))?;
+        for (i, row) in cells.iter().enumerate() {
+            let line = table_line(row, &widths, &numeric);
+            let line = match self.painted.get(&i) {
+                Some(style) => terminal.stdout.paint(*style, &line),
+                None => line,
+            };
+            writeln!(out, "{line}")?;
         }
         Ok(())
     }

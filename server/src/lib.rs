@@ -91,6 +91,7 @@ fn routes() -> OpenApiRouter<ServerState> {
             routes::saved::delete
         ))
         .routes(routes!(routes::saved::run))
+        .routes(routes!(routes::sessions::show))
         .routes(routes!(routes::stores::list, routes::store_change::create))
         .routes(routes!(
             routes::stores::show,

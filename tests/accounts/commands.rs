@@ -1,47 +1,8 @@
 //! `tarn accounts`, and names wherever accounts are chosen: by the binary.
 
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
-use crate::http::built;
-use crate::support::home::Home;
-
-/// A data directory, a folder of files beside it, and the binary.
-struct Shell {
-    home: Home,
-    tarn: PathBuf,
-}
-
-/// How a command ended.
-struct Ended {
-    status: i32,
-    out: String,
-    told: String,
-}
-
-impl Ended {
-    /// What was printed, of a command that is to go well.
-    fn done(self) -> String {
-        assert_eq!(self.status, 0, "{}", self.told);
-        self.out
-    }
-
-    /// What was told, of a command that is refused.
-    fn refused(self) -> String {
-        assert_eq!(self.status, 2, "{}{}", self.out, self.told);
-        assert_eq!(self.out, "");
-        self.told
-    }
-
-    fn rows(self) -> Vec<Value> {
-        let out = self.done();
-        let rows = out.lines().map(serde_json::from_str);
-        rows.collect::<Result<_, _>>().expect("ndjson in a pipe")
-    }
-}
+use crate::support::shell::Shell;
 
 const EVENTS: &str = r#"
 {"eventTime":"2026-05-01T00:00:00Z","eventID":"1","eventName":"CreateUser","recipientAccountId":"111122223333"}
@@ -58,66 +19,32 @@ ACTIVE,444455556666,shop-dev,Root/Dev
 SUSPENDED,999999999999,old,Root/Dev/Old
 ";
 
-impl Shell {
-    fn new() -> Self {
-        let (_, tarn) = built();
-        let shell = Self {
-            home: Home::new(),
-            tarn,
-        };
-        shell.told(&["import", "-"], EVENTS).done();
-        shell
-    }
+fn with_events() -> Shell {
+    let shell = Shell::new();
+    shell.told(&["import", "-"], EVENTS).done();
+    shell
+}
 
-    fn with_accounts() -> Self {
-        let shell = Self::new();
-        shell.told(&["accounts", "load", "-"], ACCOUNTS).done();
-        shell
-    }
+fn with_accounts() -> Shell {
+    let shell = with_events();
+    shell.told(&["accounts", "load", "-"], ACCOUNTS).done();
+    shell
+}
 
-    fn tarn(&self, arguments: &[&str]) -> Ended {
-        self.told(arguments, "")
-    }
-
-    fn told(&self, arguments: &[&str], stdin: &str) -> Ended {
-        let mut child = Command::new(&self.tarn)
-            .arg("--data")
-            .arg(self.home.data())
-            .args(["--memory", "256MB", "--threads", "2"])
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let mut input = child.stdin.take().expect("a pipe");
-        // Whoever reads nothing closes it.
-        let _ = input.write_all(stdin.as_bytes());
-        drop(input);
-        let ended = child.wait_with_output().expect("it ends");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        Ended {
-            status: ended.status.code().unwrap_or(-1),
-            out: text(ended.stdout),
-            told: text(ended.stderr),
-        }
-    }
-
-    /// The ids of the events that a query of these options gives.
-    fn ids(&self, options: &[&str]) -> String {
-        let query = [
-            "query",
-            "fields eventID | sort eventID asc | display eventID",
-        ];
-        let rows = self.tarn(&[&query, options].concat()).rows();
-        let ids = rows.iter().filter_map(|row| row["eventID"].as_str());
-        ids.collect::<Vec<_>>().join(" ")
-    }
+/// The ids of the events that a query of these options gives.
+fn ids_of(shell: &Shell, options: &[&str]) -> String {
+    let query = [
+        "query",
+        "fields eventID | sort eventID asc | display eventID",
+    ];
+    let rows = shell.tarn(&[&query, options].concat()).rows();
+    let ids = rows.iter().filter_map(|row| row["eventID"].as_str());
+    ids.collect::<Vec<_>>().join(" ")
 }
 
 #[test]
 fn a_list_is_loaded_and_shown_beside_the_events() {
-    let shell = Shell::new();
+    let shell = with_events();
     let before = shell.tarn(&["accounts", "list"]).rows();
     let ids: Vec<&Value> = before.iter().map(|row| &row["id"]).collect();
     assert_eq!(
@@ -180,10 +107,7 @@ fn a_list_is_loaded_and_shown_beside_the_events() {
 
 #[test]
 fn a_list_may_come_before_the_first_event() {
-    let shell = Shell {
-        home: Home::new(),
-        tarn: built().1,
-    };
+    let shell = Shell::new();
     shell.told(&["accounts", "load", "-"], ACCOUNTS).done();
     let listed = shell.tarn(&["accounts", "list"]).rows();
     assert_eq!(listed.len(), 3);
@@ -192,7 +116,7 @@ fn a_list_may_come_before_the_first_event() {
 
 #[test]
 fn what_is_no_list_is_refused_and_changes_nothing() {
-    let shell = Shell::with_accounts();
+    let shell = with_accounts();
     for (text, why) in [
         ("", "stdin: there is nothing in it"),
         ("id,name\n1,a\n2,\n", "stdin: line 2: \"1\" is no id"),
@@ -214,12 +138,12 @@ fn what_is_no_list_is_refused_and_changes_nothing() {
         "{}",
         missing.told
     );
-    assert_eq!(shell.ids(&["--account", "shop prod"]), "1 2");
+    assert_eq!(ids_of(&shell, &["--account", "shop prod"]), "1 2");
 }
 
 #[test]
 fn accounts_are_chosen_by_id_name_and_unit() {
-    let shell = Shell::with_accounts();
+    let shell = with_accounts();
     for (accounts, ids) in [
         (&["111122223333"][..], "1 2"),
         (&["Shop Prod"], "1 2"),
@@ -235,7 +159,7 @@ fn accounts_are_chosen_by_id_name_and_unit() {
     ] {
         let options = accounts.iter().flat_map(|account| ["--account", account]);
         let options: Vec<&str> = options.collect();
-        assert_eq!(shell.ids(&options), ids, "{accounts:?}");
+        assert_eq!(ids_of(&shell, &options), ids, "{accounts:?}");
     }
     let prod = ["--account", "ou:Prod"];
     let count = shell.tarn(&[&["search", "-c", "DeleteUser"][..], &prod].concat());
@@ -263,7 +187,7 @@ fn accounts_are_chosen_by_id_name_and_unit() {
 
 #[test]
 fn unknown_accounts_are_refused_with_the_nearest() {
-    let shell = Shell::with_accounts();
+    let shell = with_accounts();
     let commands: [&[&str]; 6] = [
         &["query", "fields eventID"],
         &["search", "DeleteUser"],
@@ -282,18 +206,18 @@ fn unknown_accounts_are_refused_with_the_nearest() {
         );
         assert!(told.contains("did you mean `shop-dev`?"), "{told}");
     }
-    let bare = Shell::new();
+    let bare = with_events();
     let told = bare
         .tarn(&["query", "fields eventID", "--account", "shop-dev"])
         .refused();
     assert!(told.contains("tarn accounts load FILE"), "{told}");
     // An id needs no list.
-    assert_eq!(bare.ids(&["--account", "444455556666"]), "3");
+    assert_eq!(ids_of(&bare, &["--account", "444455556666"]), "3");
 }
 
 #[test]
 fn names_are_asked_for_in_both_languages() {
-    let shell = Shell::with_accounts();
+    let shell = with_accounts();
     let sql = "SELECT accountName, count(*) AS n FROM events GROUP BY accountName ORDER BY n DESC, accountName";
     let rows = shell.tarn(&["query", sql]).rows();
     let expected = [

@@ -1,94 +1,23 @@
 //! `tarn saved`, as people and scripts use it: by the binary.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use serde_json::Value;
 
-use crate::http::built;
-use crate::support::home::Home;
+use crate::support::shell::{Ended, Shell};
 
-/// A data directory, a folder of files beside it, and the binary.
-struct Shell {
-    home: Home,
-    tarn: PathBuf,
+fn saved(shell: &Shell, arguments: &[&str]) -> Ended {
+    saved_with(shell, arguments, "")
 }
 
-/// How a command ended.
-struct Ended {
-    status: i32,
-    out: String,
-    told: String,
+fn saved_with(shell: &Shell, arguments: &[&str], stdin: &str) -> Ended {
+    shell.told(&[&["saved"], arguments].concat(), stdin)
 }
 
-impl Ended {
-    /// What was printed, of a command that is to go well.
-    fn done(self) -> String {
-        assert_eq!(self.status, 0, "{}", self.told);
-        self.out
-    }
-
-    /// What was told, of a command that is refused.
-    fn refused(self) -> String {
-        assert_eq!(self.status, 2, "{}{}", self.out, self.told);
-        assert_eq!(self.out, "");
-        self.told
-    }
-
-    fn rows(self) -> Vec<Value> {
-        let out = self.done();
-        let rows = out.lines().map(serde_json::from_str);
-        rows.collect::<Result<_, _>>().expect("ndjson in a pipe")
-    }
-}
-
-impl Shell {
-    fn new() -> Self {
-        let (_, tarn) = built();
-        Self {
-            home: Home::new(),
-            tarn,
-        }
-    }
-
-    fn saved(&self, arguments: &[&str]) -> Ended {
-        self.told(arguments, "")
-    }
-
-    fn told(&self, arguments: &[&str], stdin: &str) -> Ended {
-        self.tarn("saved", arguments, stdin)
-    }
-
-    fn tarn(&self, command: &str, arguments: &[&str], stdin: &str) -> Ended {
-        let mut child = Command::new(&self.tarn)
-            .arg("--data")
-            .arg(self.home.data())
-            .args(["--memory", "256MB", "--threads", "2", command])
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let mut input = child.stdin.take().expect("a pipe");
-        // Whoever reads nothing closes it.
-        let _ = input.write_all(stdin.as_bytes());
-        drop(input);
-        let ended = child.wait_with_output().expect("it ends");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        Ended {
-            status: ended.status.code().unwrap_or(-1),
-            out: text(ended.stdout),
-            told: text(ended.stderr),
-        }
-    }
-
-    fn file(&self, name: &str, text: &str) -> String {
-        let path = self.home.path().join(name);
-        std::fs::write(&path, text).expect("written");
-        shown(&path)
-    }
+fn file(shell: &Shell, name: &str, text: &str) -> String {
+    let path = shell.home.path().join(name);
+    std::fs::write(&path, text).expect("written");
+    shown(&path)
 }
 
 fn shown(path: &Path) -> String {
@@ -104,16 +33,16 @@ const EVENTS: &str = r#"
 fn queries_are_saved_shown_asked_and_deleted() {
     let shell = Shell::new();
     // Built-in queries are there before anything else is.
-    let built_in = shell.saved(&["list", "--tag", "keys", "*rotat*"]).rows();
+    let built_in = saved(&shell, &["list", "--tag", "keys", "*rotat*"]).rows();
     assert!(built_in.is_empty(), "tags are no names: {built_in:?}");
-    let built_in = shell.saved(&["list", "--tag", "rotation"]).rows();
+    let built_in = saved(&shell, &["list", "--tag", "rotation"]).rows();
     assert!(
         built_in.iter().all(|row| row["builtIn"] == true),
         "{built_in:?}"
     );
     assert_eq!(built_in.len(), 2);
     assert!(!shell.home.data().exists(), "a list makes no directory");
-    shell.tarn("import", &["-"], EVENTS).done();
+    shell.told(&["import", "-"], EVENTS).done();
 
     let text = "filter requestParameters.userName = {{user}} and @timestamp >= {{from}}\n| display eventID";
     let create = [
@@ -132,16 +61,14 @@ fn queries_are_saved_shown_asked_and_deleted() {
         "--since",
         "2026-01-01",
     ];
-    let made = shell.told(&[create, options].concat(), text).rows();
+    let made = saved_with(&shell, &[create, options].concat(), text).rows();
     assert_eq!(made[0]["text"], text);
     assert_eq!(made[0]["builtIn"], false);
-    let told = shell.told(&create, text).refused();
+    let told = saved_with(&shell, &create, text).refused();
     assert!(told.contains("already; --replace overwrites it"), "{told}");
 
     let ids = |arguments: &[&str]| {
-        let rows = shell
-            .saved(&[&["run", "by-user"], arguments].concat())
-            .rows();
+        let rows = saved(&shell, &[&["run", "by-user"], arguments].concat()).rows();
         let ids = rows.into_iter().map(|row| row["eventID"].to_string());
         ids.collect::<Vec<_>>()
     };
@@ -150,11 +77,9 @@ fn queries_are_saved_shown_asked_and_deleted() {
     assert!(ids(&["-p", "user=123", "--since", "2026-05-02"]).is_empty());
     assert!(ids(&["-p", "user=123", "--account", "444455556666"]).is_empty());
     assert!(ids(&["-p", "user=\" or true or a = \""]).is_empty());
-    let empty = shell.saved(&["run", "by-user", "-p", "user=x", "-e"]);
+    let empty = saved(&shell, &["run", "by-user", "-p", "user=x", "-e"]);
     assert_eq!(empty.status, 4, "{}", empty.told);
-    let plan = shell
-        .saved(&["run", "by-user", "-p", "user=123", "--explain"])
-        .done();
+    let plan = saved(&shell, &["run", "by-user", "-p", "user=123", "--explain"]).done();
     assert!(plan.contains("pushed predicate"), "{plan}");
 
     for (arguments, part) in [
@@ -194,27 +119,27 @@ fn queries_are_saved_shown_asked_and_deleted() {
         ),
         (&["delete", "by-user"], "--yes goes on without asking"),
     ] {
-        let told = shell.saved(arguments).refused();
+        let told = saved(&shell, arguments).refused();
         assert!(told.contains(part), "{arguments:?}: {told}");
     }
 
-    shell.saved(&["create", "root-activity", "root"]).done();
-    let hiding = shell.saved(&["show", "root-activity"]).rows();
+    saved(&shell, &["create", "root-activity", "root"]).done();
+    let hiding = saved(&shell, &["show", "root-activity"]).rows();
     assert_eq!(hiding[0]["language"], "search");
-    shell.saved(&["delete", "root-activity", "--yes"]).done();
-    let again = shell.saved(&["show", "root-activity"]).rows();
+    saved(&shell, &["delete", "root-activity", "--yes"]).done();
+    let again = saved(&shell, &["show", "root-activity"]).rows();
     assert_eq!(again[0]["builtIn"], true);
-    shell.saved(&["delete", "by-user", "--yes"]).done();
-    assert!(shell.saved(&["list", "--tag", "own"]).rows().is_empty());
+    saved(&shell, &["delete", "by-user", "--yes"]).done();
+    assert!(saved(&shell, &["list", "--tag", "own"]).rows().is_empty());
 }
 
 #[test]
 fn queries_go_through_files() {
     let shell = Shell::new();
-    let told = shell.saved(&["export"]).refused();
+    let told = saved(&shell, &["export"]).refused();
     assert!(told.contains("--built-in"), "{told}");
 
-    let library = shell.saved(&["export", "--built-in"]).done();
+    let library = saved(&shell, &["export", "--built-in"]).done();
     let outcomes = |ended: Ended| {
         let mut outcomes: Vec<Value> = ended
             .rows()
@@ -225,14 +150,14 @@ fn queries_go_through_files() {
         outcomes
     };
     assert_eq!(
-        outcomes(shell.told(&["import", "-"], &library)),
+        outcomes(saved_with(&shell, &["import", "-"], &library)),
         ["created"]
     );
     assert_eq!(
-        outcomes(shell.told(&["import", "-"], &library)),
+        outcomes(saved_with(&shell, &["import", "-"], &library)),
         ["unchanged"]
     );
-    assert_eq!(shell.saved(&["export"]).done(), {
+    assert_eq!(saved(&shell, &["export"]).done(), {
         let mut queries = tarn_query::saved::library().to_vec();
         queries.sort_by(|a, b| a.name.cmp(&b.name));
         tarn_query::saved::write(&queries)
@@ -240,58 +165,59 @@ fn queries_go_through_files() {
 
     // A folder with a file for each, of which one is changed.
     let folder = shown(&shell.home.path().join("queries"));
-    shell.saved(&["export", "--dir", &folder]).done();
+    saved(&shell, &["export", "--dir", &folder]).done();
     let path = Path::new(&folder).join("users-created.toml");
     let text = std::fs::read_to_string(&path).expect("a file");
     std::fs::write(&path, text.replace("since = \"30d\"", "since = \"90d\"")).expect("written");
-    let told = shell.saved(&["import", &folder]).refused();
+    let told = saved(&shell, &["import", &folder]).refused();
     assert!(
         told.contains("other queries of these names already: users-created;"),
         "{told}"
     );
-    let replaced = shell.saved(&["import", "--replace", &folder]).rows();
+    let replaced = saved(&shell, &["import", "--replace", &folder]).rows();
     let replaced: Vec<_> = replaced
         .iter()
         .filter(|r| r["outcome"] == "replaced")
         .collect();
     assert_eq!(replaced.len(), 1);
     assert_eq!(replaced[0]["name"], "users-created");
-    let shown_query = shell.saved(&["show", "users-created"]).rows();
+    let shown_query = saved(&shell, &["show", "users-created"]).rows();
     assert_eq!(shown_query[0]["since"], "90d");
 
     // One that is wrong, and nothing of its file is saved.
     let query = |name: &str, text: &str| {
         format!("[[query]]\nname = \"{name}\"\nlanguage = \"insights\"\ntext = '{text}'\n")
     };
-    let wrong = shell.file(
+    let wrong = file(
+        &shell,
         "wrong.toml",
         &(query("right", "limit 1") + &query("wrong", "limt 1")),
     );
-    let told = shell.saved(&["import", &wrong]).refused();
+    let told = saved(&shell, &["import", &wrong]).refused();
     assert!(told.contains("wrong.toml, `wrong`: "), "{told}");
     assert!(told.contains("line 1, column 1"), "{told}");
     assert!(
-        shell
-            .saved(&["list", "right"])
+        saved(&shell, &["list", "right"])
             .rows()
             .iter()
             .all(|r| r["name"] != "right")
     );
-    let twice = shell.file(
+    let twice = file(
+        &shell,
         "twice.toml",
         &(query("two", "limit 1") + &query("two", "limit 2")),
     );
-    let told = shell.saved(&["import", &twice]).refused();
+    let told = saved(&shell, &["import", &twice]).refused();
     assert!(
         told.contains("two of the queries to be saved are named \"two\""),
         "{told}"
     );
-    let broken = shell.file("broken.toml", "[[query]]\nname = 5\n");
-    let told = shell.saved(&["import", &broken]).refused();
+    let broken = file(&shell, "broken.toml", "[[query]]\nname = 5\n");
+    let told = saved(&shell, &["import", &broken]).refused();
     assert!(
         told.contains("broken.toml: ") && told.contains("line 2"),
         "{told}"
     );
-    let nothing = shell.saved(&["import", "/nowhere.toml"]);
+    let nothing = saved(&shell, &["import", "/nowhere.toml"]);
     assert_eq!(nothing.status, 1, "{}", nothing.told);
 }

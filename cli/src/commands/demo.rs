@@ -216,6 +216,10 @@ fn farewell(context: &Context, dir: &Path, incident: &IncidentFacts) -> anyhow::
             "{tarn} search -l {}         # every account that an address shows up in",
             incident.second_address
         ),
+        format!(
+            "{tarn} session {}      # what was done with it, and where it came from",
+            incident.session_key
+        ),
         format!("{tarn} fields request --values             # what can be asked"),
         format!("{tarn} coverage                            # what is there, and what is missing"),
         format!("{tarn} --data ~/my-tarn import ~/logs      # your own logs"),

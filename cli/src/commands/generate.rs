@@ -1,8 +1,12 @@
 //! `tarn generate`: sample logs, and what is hidden in them.
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+
+use anyhow::Context as _;
+use serde_json::json;
 
 use crate::args::GenerateArgs;
 use crate::context::Context;
@@ -22,10 +26,20 @@ pub fn run(context: &Context, args: &GenerateArgs) -> anyhow::Result<Exit> {
     };
     let told = generated(context, options)?;
     writeln!(io::stdout().lock(), "{}", told.text)?;
+    if let Some(path) = &args.answers {
+        write_answers(path, &told.summary)?;
+    }
     context
         .terminal
         .note(&format!("next: tarn import {}", shell_word(&args.out)));
     Ok(Exit::Done)
+}
+
+/// What is hidden, as JSON.
+fn write_answers(path: &Path, summary: &GenerateSummary) -> anyhow::Result<()> {
+    let answers = json!({"incident": summary.incident, "events": summary.hidden});
+    let text = serde_json::to_string_pretty(&answers)?;
+    fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// What was generated, and the sentence about it.

@@ -15,6 +15,7 @@ mod reindex;
 mod saved;
 mod search;
 mod serve;
+mod session;
 mod stores;
 
 use crate::args::Command;
@@ -29,6 +30,7 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<Exit> {
         Command::Events(command) => events::run(context, command),
         Command::Fields(args) => fields::run(context, args),
         Command::Coverage(args) => coverage::run(context, args),
+        Command::Session(args) => session::run(context, args),
         Command::Stores(command) => stores::run(context, command),
         Command::Saved(command) => saved::run(context, command),
         Command::Accounts(command) => accounts::run(context, command),

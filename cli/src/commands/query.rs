@@ -37,6 +37,8 @@ pub fn run(context: &Context, args: &QueryArgs) -> anyhow::Result<Exit> {
         text: &text,
         language,
         parameters: &untyped(&args.param),
+        given: &args.param,
+        saved_as: None,
         run: &args.run,
     };
     let (asker, cancel) = (Asker::open(context)?, context.interrupts.cancel());

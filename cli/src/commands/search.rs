@@ -24,6 +24,8 @@ pub fn run(context: &Context, args: &SearchArgs) -> anyhow::Result<Exit> {
         text,
         language,
         parameters: &[],
+        given: &[],
+        saved_as: None,
         run: &args.run,
     };
     if args.count {
@@ -47,6 +49,14 @@ pub fn run(context: &Context, args: &SearchArgs) -> anyhow::Result<Exit> {
         let text = format!(
             "search {terms} | stats count(*) as events, min(@timestamp) as first, max(@timestamp) as last \
              by @account | sort events desc | display @account as account, events, first, last"
+        );
+        return asker.answer(&question(&text, Language::Insights), &cancel);
+    }
+    if args.list_files {
+        let text = format!(
+            "search {terms} | parse @source /(?s)^(?<file>.*?)(#[0-9]+)?$/ \
+             | stats count(*) as events, min(@timestamp) as first, max(@timestamp) as last by file \
+             | sort events desc, file asc | display file, events, first, last"
         );
         return asker.answer(&question(&text, Language::Insights), &cancel);
     }

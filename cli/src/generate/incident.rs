@@ -23,6 +23,8 @@
 //!
 //! Both addresses are of the upper half of 203.0.113.0/24, which nobody else uses.
 
+use serde::Serialize;
+
 use super::GenerateOptions;
 use super::account::{Account, DEPLOY_USER, GLOBAL_REGION};
 use super::account_day::Silence;
@@ -40,7 +42,8 @@ const ASSUMED_ROLE: &str = "OrganizationAccountAccessRole";
 const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 
 /// What an investigation should find. Times are seconds since 1970.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct IncidentFacts {
     /// The account whose key leaked.
     pub leaked_account: String,
@@ -77,11 +80,26 @@ pub struct Incident {
     pub leaked: Account,
     pub target: Account,
     target_index: u32,
+    /// Of the steps that come next.
+    stage: Stage,
     pub steps: Vec<Step>,
+}
+
+/// The stages of the story, in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Stage {
+    Reconnaissance,
+    Denied,
+    Foothold,
+    Onwards,
+    Production,
+    Silence,
 }
 
 /// One event of the story.
 pub struct Step {
+    pub stage: Stage,
     pub time_s: i64,
     pub target: bool,
     pub region: String,
@@ -171,6 +189,7 @@ impl Incident {
             leaked,
             target,
             target_index,
+            stage: Stage::Reconnaissance,
             steps: Vec::new(),
         };
         let mut clock = StoryClock {
@@ -178,10 +197,15 @@ impl Incident {
             rng,
         };
         incident.reconnaissance(&mut clock, &intruder);
+        incident.stage = Stage::Denied;
         incident.denied_calls(&mut clock, &intruder);
+        incident.stage = Stage::Foothold;
         incident.foothold(&mut clock, &intruder, first_s + 1_500, new_seed);
+        incident.stage = Stage::Onwards;
         incident.onwards(&mut clock, &newcomer, assumed_s, &session_name);
+        incident.stage = Stage::Production;
         incident.in_production(&mut clock, &entered);
+        incident.stage = Stage::Silence;
         incident.silence(&mut clock, &entered);
         let denied = incident.steps.iter().filter(|step| step.denied).count();
         incident.facts.denied_calls = denied as u32;
@@ -473,6 +497,7 @@ impl Incident {
     ) -> &mut Step {
         clock.skip(wait_s);
         let step = Step {
+            stage: self.stage,
             time_s: clock.time_s,
             target: false,
             region: region.to_owned(),

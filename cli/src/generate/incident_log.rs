@@ -1,18 +1,55 @@
 //! Writes the incident's events, in files that are delivered as any others.
 
+use serde::Serialize;
+
 use super::GenerateError;
 use super::account::Account;
 use super::account_day::World;
 use super::fault;
-use super::incident::{Incident, Step};
+use super::incident::{Incident, Stage, Step};
 use super::log_file::{LogWriter, Place};
 use super::parts::Parts;
 use super::random::{Rng, derive, salt};
-use super::record::Record;
+use super::record::{Record, push_event_id};
 use super::tally::Tally;
 use super::template::{Macros, Scene, Template};
 
+/// An event of the incident, as an investigation finds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HiddenEvent {
+    pub stage: Stage,
+    #[serde(rename = "eventID")]
+    pub event_id: String,
+    /// Seconds since 1970.
+    pub time_s: i64,
+    pub account: String,
+    pub region: String,
+    pub event_source: String,
+    pub event_name: String,
+    pub is_denied: bool,
+}
+
 impl Incident {
+    /// What [`write`](Self::write) writes, in the order of the story.
+    pub fn hidden(&self, seed: u64, first_event: u64) -> Vec<HiddenEvent> {
+        let hidden = self.steps.iter().zip(first_event..).map(|(step, number)| {
+            let mut id = Vec::new();
+            push_event_id(&mut id, seed, number);
+            HiddenEvent {
+                stage: step.stage,
+                event_id: String::from_utf8_lossy(&id).into_owned(),
+                time_s: step.time_s,
+                account: self.account(step).number.clone(),
+                region: step.region.clone(),
+                event_source: format!("{}.amazonaws.com", step.service),
+                event_name: step.name.to_owned(),
+                is_denied: step.denied,
+            }
+        });
+        hidden.collect()
+    }
+
     /// Writes the events in files of five minutes, numbered from `first_event` on.
     ///
     /// **Errors:** those of [`LogWriter::finish`].

@@ -40,7 +40,7 @@ mod generic;
 mod hole;
 mod ids;
 pub mod incident;
-mod incident_log;
+pub mod incident_log;
 mod log_file;
 mod names;
 mod parts;
@@ -55,6 +55,7 @@ use account_day::{DayWriter, World};
 use calls::Catalogue;
 use clock::DAY_S;
 use incident::{Incident, IncidentFacts};
+use incident_log::HiddenEvent;
 use log_file::LogWriter;
 use plan::AccountDay;
 use tally::Tally;
@@ -161,6 +162,8 @@ pub struct GenerateSummary {
     pub last_s: i64,
     /// `None` when there are too few events to hide it in.
     pub incident: Option<IncidentFacts>,
+    /// The events of the incident, in the order of the story.
+    pub hidden: Vec<HiddenEvent>,
 }
 
 /// Why nothing, or not everything, was generated.
@@ -246,6 +249,10 @@ pub fn generate(
         accounts: accounts.into_iter().map(account::number).collect(),
         first_s,
         last_s,
+        hidden: incident
+            .as_ref()
+            .map(|incident| incident.hidden(options.seed, n_others))
+            .unwrap_or_default(),
         incident: incident.map(|incident| incident.facts),
     })
 }

@@ -5,9 +5,11 @@
 //! the same event, and `arn:aws:iam::111122223333:user/bob` does not find `bobby`. Values
 //! are searched, never keys.
 
+mod marks;
 mod rows;
 mod terms;
 
+pub use self::marks::{Hit, Marks};
 pub use self::rows::plan;
 
 use std::sync::Arc;

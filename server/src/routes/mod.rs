@@ -12,6 +12,7 @@ pub mod push;
 pub mod queries;
 pub mod query;
 pub mod saved;
+pub mod sessions;
 pub mod store_change;
 pub mod stores;
 pub mod upload;

@@ -11,6 +11,7 @@ mod problem;
 mod push;
 mod query;
 mod saved;
+mod session;
 mod store;
 mod sums;
 
@@ -31,6 +32,9 @@ pub use query::{ExplainedStage, Explanation, QueryBody};
 pub use saved::{
     SavedQuery, SavedQueryLanguage, SavedQueryParameter, SavedQueryParameterType, SavedQueryRun,
     SavedQueryValue,
+};
+pub use session::{
+    Session, SessionCall, SessionGrant, SessionIdentity, SessionLink, SessionValue, SessionValues,
 };
 pub use store::{NewStore, Store, StoreUpdate};
 pub use sums::{EventCounts, FileCounts, RejectReason, RunStatus};

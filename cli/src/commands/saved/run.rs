@@ -23,6 +23,8 @@ pub fn run(context: &Context, args: &SavedRunArgs) -> anyhow::Result<Exit> {
         text: &query.text,
         language: query.language.into(),
         parameters: &parameters,
+        given: &args.param,
+        saved_as: Some(&args.name),
         run: &run,
     };
     let (asker, cancel) = (Asker::open(context)?, context.interrupts.cancel());

@@ -1,0 +1,110 @@
+//! `tarn session`: the calls of one session in order, who made them, and the chain of who
+//! gave the credentials.
+//!
+//! What is known of it is one value ([`Session`]) that is printed, wherever it came from.
+
+mod report;
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+use tarn_query::{QueryRequest, incident};
+use tarn_server::wire::{Session, SessionCall};
+
+use crate::args::{ListingFormat, SessionArgs};
+use crate::ask::Asker;
+use crate::context::Context;
+use crate::exit::{self, Exit};
+use crate::listing::Listing;
+use crate::sizes::{count, counted};
+
+pub fn run(context: &Context, args: &SessionArgs) -> anyhow::Result<Exit> {
+    if args.limit > incident::CALLS_MAX {
+        return Err(exit::usage(format!(
+            "--limit shows {} calls at most; --since and --until choose others",
+            incident::CALLS_MAX
+        )));
+    }
+    let session = obtain(context, args)?;
+    print(context, &session, args)
+}
+
+/// What the directory knows of it.
+fn obtain(context: &Context, args: &SessionArgs) -> anyhow::Result<Session> {
+    let asker = Asker::open(context)?;
+    let zone = context.zone(None)?;
+    let request = QueryRequest {
+        time: context.time_range(args.since.as_deref(), args.until.as_deref(), zone)?,
+        scope: asker.scope(&args.account)?,
+        limit: Some(args.limit),
+        cancel: context.interrupts.cancel(),
+        ..incident::request(&args.store, &args.id, context.now_ms())
+    };
+    Ok(Session::of(asker.session(&args.id, &request)?))
+}
+
+fn print(context: &Context, session: &Session, args: &SessionArgs) -> anyhow::Result<Exit> {
+    let mut out = io::stdout().lock();
+    let terminal = &context.terminal;
+    let is_report = match args.listing.output {
+        Some(format) => format == ListingFormat::Table,
+        None => terminal.stdout.is_terminal,
+    };
+    if is_report {
+        report::write(&mut out, session, terminal)?;
+    } else if args.listing.output == Some(ListingFormat::Json) {
+        serde_json::to_writer_pretty(&mut out, session)?;
+        writeln!(out)?;
+    } else {
+        listing(&session.calls).write(&mut out, args.listing.output, terminal)?;
+    }
+    out.flush()?;
+    if session.calls_not_shown > 0 {
+        terminal.note(&format!(
+            "{} of {} shown; --limit shows up to {}, --since and --until choose others",
+            count(session.calls.len() as u64),
+            counted(session.call_count, "call"),
+            count(incident::CALLS_MAX as u64),
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// The calls with all that is told of each.
+fn listing(calls: &[SessionCall]) -> Listing {
+    let mut listing = Listing::new(&[
+        "time",
+        "account",
+        "region",
+        "service",
+        "action",
+        "outcome",
+        "error",
+        "errorMessage",
+        "address",
+        "userAgent",
+        "accessKeyId",
+        "resource",
+        "eventId",
+    ]);
+    for call in calls {
+        let rest = [
+            &call.account,
+            &call.region,
+            &call.service,
+            &call.action,
+            &Some(call.outcome.clone()),
+            &call.error,
+            &call.error_message,
+            &call.address,
+            &call.user_agent,
+            &call.access_key_id,
+            &call.resource,
+            &call.event_id,
+        ];
+        let rest = rest.into_iter().map(|value| json!(value));
+        let row: Vec<Value> = std::iter::once(json!(call.time)).chain(rest).collect();
+        listing.push(row);
+    }
+    listing
+}
