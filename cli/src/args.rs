@@ -33,8 +33,8 @@ pub struct Global {
     /// The data directory [default: the platform's data folder, e.g. ~/.local/share/tarn]
     #[arg(long, global = true, env = "TARN_DATA", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data: Option<PathBuf>,
-    /// A server to ask in place of a data directory, e.g. http://127.0.0.1:7070
-    #[arg(long, global = true, env = "TARN_SERVER", value_name = "URL", value_hint = ValueHint::Url)]
+    /// A server to ask in place of a data directory, e.g. http://127.0.0.1:7070 [env: TARN_SERVER, unless --data is given]
+    #[arg(long, global = true, value_name = "URL", value_hint = ValueHint::Url)]
     pub server: Option<String>,
     /// Memory to use at most, e.g. 2GiB or 512MB [default: 2GiB, or half of the machine's if that is less]
     #[arg(long, global = true, value_name = "SIZE")]

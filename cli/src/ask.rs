@@ -20,12 +20,12 @@ use tarn_query::{
     Code, Engine, EngineOptions, Language, Marks, ParameterValue, Priority, QueryError,
     QueryRequest, QueryStream, Warning, search,
 };
-use tarn_store::{Access, AccountScope, Cancel, Reader, Snapshot, TimeRange};
 use tarn_server::wire::{Explanation, Field};
+use tarn_store::{Access, AccountScope, Cancel, Reader, Snapshot, TimeRange};
 use tokio::runtime::Runtime;
 
-pub use self::remote::times;
 use self::remote::RemoteAnswer;
+pub use self::remote::times;
 use crate::args::{OutputFormat, RunArgs};
 use crate::context::Context;
 use crate::exit::{self, Exit};
@@ -323,10 +323,13 @@ impl<'c> Asker<'c> {
         let (snapshot, directory) = (self.snapshot()?, self.directory()?);
         let engine = &directory.engine;
         let asked = incident::session(engine, &snapshot, id, request, Priority::Attended);
-        directory.runtime.block_on(asked).map_err(|error| match error {
-            SessionError::Query(error) => exit::query(&error, ""),
-            error => anyhow!("{error}; {}", incident::WHAT_IS_TAKEN),
-        })
+        directory
+            .runtime
+            .block_on(asked)
+            .map_err(|error| match error {
+                SessionError::Query(error) => exit::query(&error, ""),
+                error => anyhow!("{error}; {}", incident::WHAT_IS_TAKEN),
+            })
     }
 
     /// The range of `--since` and `--until`.
@@ -345,7 +348,12 @@ impl<'c> Asker<'c> {
             }
             Source::Server => {
                 let answer = remote::start(self.context, question)?;
-                self.tell(question.language, answer.language, &answer.warnings, question.text);
+                self.tell(
+                    question.language,
+                    answer.language,
+                    &answer.warnings,
+                    question.text,
+                );
                 Ok(Answer::Remote(Box::new(answer)))
             }
         }

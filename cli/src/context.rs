@@ -39,6 +39,8 @@ pub struct Context {
     pub data: PathBuf,
     /// The server that is asked in place of the directory.
     pub server: Option<Client>,
+    /// Whether the command line names it, and not the environment.
+    pub server_is_given: bool,
     pub memory_bytes: u64,
     pub threads: usize,
     pub terminal: Terminal,
@@ -46,13 +48,15 @@ pub struct Context {
 }
 
 impl Context {
-    pub fn new(global: &Global, terminal: Terminal) -> anyhow::Result<Self> {
+    /// `data_is_given` where the command line names the directory, and not the environment.
+    pub fn new(global: &Global, data_is_given: bool, terminal: Terminal) -> anyhow::Result<Self> {
         let interrupts = Interrupts::listen(move || {
             terminal.note("stopping; Ctrl-C again aborts");
         })?;
         Ok(Self {
             data: places::data_dir(global.data.clone(), &places::environment)?,
-            server: client(global)?,
+            server: client(global, data_is_given)?,
+            server_is_given: global.server.is_some(),
             memory_bytes: global
                 .memory
                 .map_or_else(default_memory, |Bytes(bytes)| bytes),
@@ -210,12 +214,21 @@ impl Context {
     }
 }
 
-/// The server of `--server`, or of the environment unless a directory is named.
-fn client(global: &Global) -> anyhow::Result<Option<Client>> {
-    let Some(url) = &global.server else {
+/// The server of `--server`, or of the environment unless a directory is given.
+fn client(global: &Global, data_is_given: bool) -> anyhow::Result<Option<Client>> {
+    if global.server.is_some() && data_is_given {
+        return Err(exit::usage(
+            "--server and --data are two places; one of them is asked",
+        ));
+    }
+    let of_environment = || {
+        let url = places::environment("TARN_SERVER").filter(|url| !url.is_empty())?;
+        (!data_is_given).then(|| url.to_string_lossy().into_owned())
+    };
+    let Some(url) = global.server.clone().or_else(of_environment) else {
         return Ok(None);
     };
-    let address = Address::parse(url).map_err(|error| exit::usage(error.to_string()))?;
+    let address = Address::parse(&url).map_err(|error| exit::usage(error.to_string()))?;
     Ok(Some(Client::new(address)))
 }
 

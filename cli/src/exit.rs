@@ -110,6 +110,10 @@ pub fn server(error: ClientError, text: &str) -> anyhow::Error {
         };
         return query(&failed, text);
     }
+    if problem.is("no-such-session") {
+        let hint = problem.hint.unwrap_or_default();
+        return anyhow::anyhow!("{}; {hint}", problem.detail);
+    }
     let message = match problem.hint {
         Some(hint) => format!("{}\n= {hint}", problem.detail),
         None => problem.detail,

@@ -21,7 +21,8 @@ mod times;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::parser::ValueSource;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use tarn_server::ACCESS_LOG_TARGET;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -39,11 +40,13 @@ use crate::terminal::Terminal;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let data_is_given = matches.value_source("data") == Some(ValueSource::CommandLine);
     let terminal = Terminal::detect(cli.global.color, cli.global.quiet);
     let is_logged = matches!(&cli.command, Command::Serve(serve) if serve.access_log);
     log_to_stderr(cli.global.verbose, is_logged);
-    let context = Context::new(&cli.global, terminal);
+    let context = Context::new(&cli.global, data_is_given, terminal);
     let result = context.and_then(|context| commands::run(&context, &cli.command));
     exit::decide(result, &terminal).into()
 }

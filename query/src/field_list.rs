@@ -70,14 +70,20 @@ pub fn listed(
     Ok(listed)
 }
 
+/// The names of the fields that are documented.
+pub fn documented() -> Vec<String> {
+    let paths = FIELDS.iter().map(|field| field.path);
+    let paths = paths.chain([ACCOUNT_NAME]);
+    paths.map(str::to_owned).collect()
+}
+
 /// The names of all fields that occur in the store, or are documented.
 pub fn names(
     snapshot: &Arc<Snapshot>,
     store: &str,
     scope: &AccountScope,
 ) -> Result<Vec<String>, QueryError> {
-    let mut names: Vec<String> = FIELDS.iter().map(|field| field.path.to_owned()).collect();
-    names.push(ACCOUNT_NAME.to_owned());
+    let mut names = documented();
     if let Some(store) = snapshot.find_store(store) {
         let observed = snapshot.observed_fields(store.id, scope);
         let observed = observed.map_err(unreadable)?;

@@ -76,7 +76,11 @@ where
             }
         }
     });
-    Ok(([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(parts.boxed())).into_response())
+    Ok((
+        [(header::CONTENT_TYPE, NDJSON)],
+        Body::from_stream(parts.boxed()),
+    )
+        .into_response())
 }
 
 /// Gives what an iterator has, until it fails or nobody takes it.

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use crate::closed;
 use crate::directory::{Directory, OpenError};
 use crate::index::cache::SplitCache;
-use crate::kv::db::{Db, Written};
+use crate::kv::db::{Db, KvError, Written};
 use crate::snapshot::Snapshot;
 
 /// Gives snapshots of what is published.
@@ -98,6 +98,43 @@ fn open_db(directory: &Directory) -> Result<Arc<Db>, OpenError> {
         std::process::id(),
         OPENED.fetch_add(1, Ordering::Relaxed)
     ));
-    let db = Db::open_secondary(&directory.db(), &directory.tmp(), scratch)?;
-    Ok(Arc::new(db))
+    match Db::open_secondary(&directory.db(), &directory.tmp(), scratch) {
+        Ok(db) => Ok(Arc::new(db)),
+        Err(KvError::HalfMade { .. }) => Err(OpenError::Missing {
+            path: directory.root().to_owned(),
+        }),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::writer::{WriteOptions, Writer};
+
+    /// The process ended before all families were made.
+    #[test]
+    fn what_is_half_made_holds_nothing() {
+        let home = tempfile::tempdir().expect("a folder");
+        let options = || WriteOptions {
+            threads: 1,
+            memory_bytes: 64 << 20,
+            clock: || 0,
+            on_step: None,
+        };
+        let open = || Writer::open(home.path(), options()).expect("opens");
+        drop(open());
+        let directory = Directory::at(home.path());
+        std::fs::remove_dir_all(directory.db()).expect("removed");
+        std::fs::remove_file(directory.closed_file()).expect("removed");
+        drop(rocksdb::DB::open_default(directory.db()).expect("made"));
+        let opened = Reader::open(home.path()).map(|_| ());
+        assert!(
+            matches!(opened, Err(OpenError::Missing { .. })),
+            "{opened:?}"
+        );
+        drop(open());
+        let snapshot = Reader::open(home.path()).and_then(|reader| reader.snapshot());
+        assert!(snapshot.expect("it is made").stores().is_empty());
+    }
 }

@@ -131,8 +131,7 @@ impl Story for Events {
     }
 
     fn verify(&self, when: &str) -> u64 {
-        let is_made = self.path().join("data/db/CURRENT").exists();
-        let snapshot = is_made.then(|| home::snapshot(&self.path().join("data")));
+        let snapshot = home::snapshot_if_made(&self.path().join("data"));
         match snapshot.filter(|s| s.find_store("default").is_some()) {
             Some(snapshot) => self.nothing_acknowledged_is_lost(&snapshot, when),
             None => assert_eq!(

@@ -99,8 +99,7 @@ impl Story for Pushes {
 
     fn verify(&self, when: &str) -> u64 {
         let data = self.path().join("data");
-        let is_made = data.join("db/CURRENT").exists();
-        let snapshot = is_made.then(|| home::snapshot(&data));
+        let snapshot = home::snapshot_if_made(&data);
         match snapshot.filter(|s| s.find_store("default").is_some()) {
             Some(snapshot) => {
                 self.nothing_acknowledged_is_lost(&snapshot, when);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tarn_store::import::{ImportRequest, ImportSummary};
 use tarn_store::owner::Session;
-use tarn_store::{Cancel, Reader, Snapshot, StoreId, WriteOptions};
+use tarn_store::{Cancel, OpenError, Reader, Snapshot, StoreId, WriteOptions};
 use tempfile::TempDir;
 
 use super::ask;
@@ -133,6 +133,14 @@ pub fn options(threads: usize) -> WriteOptions {
 pub fn snapshot(data: &Path) -> Arc<Snapshot> {
     let reader = Reader::open(data).expect("the directory opens for reading");
     reader.snapshot().expect("the catalogue reads")
+}
+
+/// The same of a directory whose making may have been cut short.
+pub fn snapshot_if_made(data: &Path) -> Option<Arc<Snapshot>> {
+    match Reader::open(data) {
+        Err(OpenError::Missing { .. }) => None,
+        _ => Some(snapshot(data)),
+    }
 }
 
 /// The store that imports make and fill.

@@ -40,7 +40,9 @@ pub fn start<'c>(context: &'c Context, question: &Question) -> anyhow::Result<Re
     let rows = match question.saved_as {
         None => {
             let body = body(context, question)?;
-            asked(context, &text, move |client| client.rows(&["v1", "query"], &body))?
+            asked(context, &text, move |client| {
+                client.rows(&["v1", "query"], &body)
+            })?
         }
         Some(name) => {
             let (name, body) = (name.to_owned(), saved_body(context, question)?);
@@ -75,9 +77,7 @@ pub fn start<'c>(context: &'c Context, question: &Question) -> anyhow::Result<Re
 impl RemoteAnswer<'_> {
     pub fn next(&mut self) -> Option<anyhow::Result<RecordBatch>> {
         match self.context.wait_for(&self.batches) {
-            Ok(Some(Some(batch))) => {
-                Some(batch.map_err(|error| exit::server(error, &self.text)))
-            }
+            Ok(Some(Some(batch))) => Some(batch.map_err(|error| exit::server(error, &self.text))),
             Ok(Some(None)) => None,
             Ok(None) => Some(Err(anyhow::anyhow!("the client has failed"))),
             Err(interrupted) => Some(Err(interrupted)),

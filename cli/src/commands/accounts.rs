@@ -6,7 +6,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde_json::json;
-use tarn_server::wire::ListedAccount;
+use tarn_server::client::Method;
+use tarn_server::wire::{Account, AccountCount, ListedAccount};
 use tarn_store::accounts;
 
 use crate::args::{AccountsCommand, AccountsListArgs, AccountsLoadArgs};
@@ -24,8 +25,16 @@ pub fn run(context: &Context, command: &AccountsCommand) -> anyhow::Result<Exit>
 }
 
 fn list(context: &Context, args: &AccountsListArgs) -> anyhow::Result<Exit> {
-    let listed = Asker::open(context)?.accounts(&args.store, &context.interrupts.cancel())?;
-    let listed: Vec<ListedAccount> = listed.into_iter().map(ListedAccount::of).collect();
+    let store = args.store.clone();
+    let asked = context.ask(move |client| client.get(&["v1", "accounts"], &[("store", &store)]));
+    let listed: Vec<ListedAccount> = match asked {
+        Some(listed) => listed?,
+        None => {
+            let cancel = context.interrupts.cancel();
+            let listed = Asker::open(context)?.accounts(&args.store, &cancel)?;
+            listed.into_iter().map(ListedAccount::of).collect()
+        }
+    };
     print(context, &listed, args)
 }
 
@@ -66,10 +75,19 @@ fn load(context: &Context, args: &AccountsLoadArgs) -> anyhow::Result<Exit> {
         exit::usage(lines.join("\n"))
     })?;
     let n_accounts = accounts.len() as u64;
-    let session = context.session()?;
-    let put = session.put_accounts(accounts);
-    put.map_err(|error| context.session_error(error))?;
-    session.close().context("closing the data directory")?;
+    let body: Vec<Account> = accounts.iter().cloned().map(Account::from).collect();
+    let put = context.ask(move |client| {
+        client.send::<AccountCount>(Method::PUT, &["v1", "accounts"], Some(&body))
+    });
+    match put {
+        Some(put) => drop(put?),
+        None => {
+            let session = context.session()?;
+            let put = session.put_accounts(accounts);
+            put.map_err(|error| context.session_error(error))?;
+            session.close().context("closing the data directory")?;
+        }
+    }
     let counted = counted(n_accounts, "account");
     context.terminal.note(&format!("{counted} in the list now"));
     Ok(Exit::Done)

@@ -42,7 +42,8 @@ fn coverage(context: &Context, args: &CoverageArgs) -> anyhow::Result<Coverage> 
         Some(coverage) => coverage,
         None => {
             let cancel = context.interrupts.cancel();
-            let found = Asker::open(context)?.coverage(&args.store, range, &args.account, &cancel)?;
+            let found =
+                Asker::open(context)?.coverage(&args.store, range, &args.account, &cancel)?;
             Ok(Coverage::of(&found, args.days))
         }
     }

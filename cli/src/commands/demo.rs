@@ -82,6 +82,8 @@ pub fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<Exit> {
             text: &scene.query,
             language: scene.language,
             parameters: &[],
+            given: &[],
+            saved_as: None,
             run: &run,
         };
         let shown = asker.show(&question, &demo.interrupts.cancel())?;

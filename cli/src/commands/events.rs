@@ -90,7 +90,12 @@ impl<'c> Finder<'c> {
     fn find(&self, id: &str) -> anyhow::Result<Vec<Event>> {
         if let Some((snapshot, scope)) = &self.local {
             let stores = Event::stores(snapshot, self.args.store.as_deref());
-            return Ok(Event::find(snapshot, &stores.unwrap_or_default(), id, scope)?);
+            return Ok(Event::find(
+                snapshot,
+                &stores.unwrap_or_default(),
+                id,
+                scope,
+            )?);
         }
         let (id, args) = (id.to_owned(), self.args);
         let (store, accounts) = (args.store.clone(), args.account.clone());

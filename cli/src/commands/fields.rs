@@ -3,12 +3,13 @@
 use std::io;
 
 use serde_json::json;
+use tarn_query::field_list;
 use tarn_server::wire::Field;
 
 use crate::args::{FieldsArgs, ListingArgs};
 use crate::ask::Asker;
 use crate::context::Context;
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::listing::Listing;
 
 pub fn run(context: &Context, args: &FieldsArgs) -> anyhow::Result<Exit> {
@@ -43,6 +44,27 @@ pub fn print(
     list(context, fields, &ListingArgs { output: None })
 }
 
+/// The names of all fields that occur in the store, or are documented.
+pub fn names(context: &Context, store: &str, accounts: &[String]) -> anyhow::Result<Vec<String>> {
+    if context.server.is_none() {
+        let snapshot = context.snapshot()?;
+        let scope = context.scope(&snapshot, accounts)?;
+        let names = field_list::names(&snapshot, store, &scope);
+        return names.map_err(|error| exit::query(&error, ""));
+    }
+    let asked = Asked {
+        store,
+        accounts,
+        pattern: None,
+        n_values: None,
+    };
+    let mut names = field_list::documented();
+    names.extend(fields(context, &asked)?.into_iter().map(|field| field.name));
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
 /// Which fields are asked for.
 struct Asked<'a> {
     store: &'a str,
@@ -66,7 +88,13 @@ fn fields(context: &Context, asked: &Asked<'_>) -> anyhow::Result<Vec<Field>> {
         return fields;
     }
     let (asker, cancel) = (Asker::open(context)?, context.interrupts.cancel());
-    asker.fields(asked.store, asked.accounts, asked.pattern, asked.n_values, &cancel)
+    asker.fields(
+        asked.store,
+        asked.accounts,
+        asked.pattern,
+        asked.n_values,
+        &cancel,
+    )
 }
 
 fn list(context: &Context, fields: Vec<Field>, args: &ListingArgs) -> anyhow::Result<()> {

@@ -1,5 +1,7 @@
 //! `tarn import`: files in, and an account of every one of them.
 
+mod sent;
+
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
@@ -7,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tarn_server::wire;
-use tarn_store::catalog::ImportStatus;
+use tarn_server::wire::{
+    FileFailure, ImportPosition, ImportSummary, OtherFile, RejectReason, RunStatus,
+};
 use tarn_store::import::discover::{self, DiscoverOptions};
-use tarn_store::import::{ImportProgress, ImportRequest, ImportSummary};
+use tarn_store::import::{ImportProgress, ImportRequest};
 use tarn_store::owner::Session;
 
 use crate::args::{ImportArgs, SummaryFormat};
@@ -40,6 +43,9 @@ pub fn run(context: &Context, args: &ImportArgs) -> anyhow::Result<Exit> {
         dry_run: args.dry_run,
         ..ImportRequest::default()
     };
+    if context.server.is_some() {
+        return sent::run(context, args, &request);
+    }
     let session = context.session()?;
     let mut spooled = None;
     for path in &args.paths {
@@ -52,8 +58,8 @@ pub fn run(context: &Context, args: &ImportArgs) -> anyhow::Result<Exit> {
     let exit = match args.watch {
         true => watch(context, &session, request, args)?,
         false => {
-            let (summary, time) = imported(context, &session, &request)?;
-            tell(context, &summary, time, args.output)?;
+            let summary = imported(context, &session, &request)?;
+            tell(context, &summary, args.output)?;
             exit_of(&summary, args.strict)
         }
     };
@@ -66,7 +72,7 @@ pub fn imported(
     context: &Context,
     session: &Session,
     request: &ImportRequest,
-) -> anyhow::Result<(ImportSummary, Duration)> {
+) -> anyhow::Result<ImportSummary> {
     if session.is_guest() {
         context
             .terminal
@@ -74,36 +80,39 @@ pub fn imported(
     }
     let mut progress = Progress::new(context.terminal);
     let cancel = context.interrupts.cancel();
-    let mut on_progress = |at: &ImportProgress| progress.show(|elapsed| position(at, elapsed));
+    let mut on_progress = |at: &ImportProgress| {
+        progress.show(|elapsed| position(&ImportPosition::from(at), elapsed));
+    };
     let result = session.import(request, &mut on_progress, &cancel);
     let time = progress.finish();
-    Ok((result.map_err(|error| context.session_error(error))?, time))
+    let summary = result.map_err(|error| context.session_error(error))?;
+    Ok(ImportSummary::of(&summary, time.as_secs_f64()))
 }
 
 /// What an import's exit code says of its summary.
 pub fn exit_of(summary: &ImportSummary, strict: bool) -> Exit {
     match summary.status {
-        ImportStatus::Interrupted => Exit::Interrupted,
-        ImportStatus::Failed => Exit::Failed,
+        RunStatus::Interrupted => Exit::Interrupted,
+        RunStatus::Failed => Exit::Failed,
         _ if summary.files.failed > 0 => Exit::Failed,
-        _ if strict && summary.records.rejected > 0 => Exit::Failed,
+        _ if strict && summary.events.rejected > 0 => Exit::Failed,
         _ => Exit::Done,
     }
 }
 
 /// Reading is half of the work, and storing what was read the other half.
-fn position(at: &ImportProgress, elapsed: Duration) -> Position {
+fn position(at: &ImportPosition, elapsed: Duration) -> Position {
     let seconds = elapsed.as_secs_f64().max(0.001);
     let rate = Bytes((at.bytes_read as f64 / seconds) as u64);
     let mut facts = vec![
         format!("{}/{} files", count(at.files_done), count(at.files_total)),
         format!("{} events", count(at.records_read)),
         format!("{rate}/s"),
-        format!("{} stored", count(at.records.stored)),
+        format!("{} stored", count(at.events.stored)),
     ];
     let rare = [
-        (at.records.duplicates, "duplicates"),
-        (at.records.rejected, "rejects"),
+        (at.events.duplicates, "duplicates"),
+        (at.events.rejected, "rejects"),
     ];
     for (n, what) in rare.into_iter().filter(|(n, _)| *n > 0) {
         facts.push(format!("{} {what}", count(n)));
@@ -120,26 +129,21 @@ fn position(at: &ImportProgress, elapsed: Duration) -> Position {
 pub fn tell(
     context: &Context,
     summary: &ImportSummary,
-    time: Duration,
     format: SummaryFormat,
 ) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     if format == SummaryFormat::Json {
-        let summary = wire::ImportSummary::of(summary, time.as_secs_f64());
-        writeln!(out, "{}", serde_json::to_string(&summary)?)?;
+        writeln!(out, "{}", serde_json::to_string(summary)?)?;
         return Ok(());
     }
-    let (files, records) = (&summary.files, &summary.records);
-    writeln!(out, "{}", summary::files(files))?;
-    writeln!(
-        out,
-        "{}",
-        summary::records(records, summary.import.is_none())
-    )?;
+    let (files, events) = (summary.files.into(), summary.events.into());
+    let time = Duration::try_from_secs_f64(summary.seconds).unwrap_or_default();
+    writeln!(out, "{}", summary::files(&files))?;
+    writeln!(out, "{}", summary::records(&events, summary.dry_run))?;
     writeln!(
         out,
         "pace    {}",
-        summary::pace(summary.record_bytes, records.seen, time)
+        summary::pace(summary.record_bytes, summary.events.seen, time)
     )?;
     drop(out);
     explain(context, summary);
@@ -149,42 +153,42 @@ pub fn tell(
 /// Says on stderr what the sums leave open, and where to look.
 fn explain(context: &Context, summary: &ImportSummary) {
     let terminal = &context.terminal;
-    if summary.pruned + summary.pruned_folders > 0 {
+    if summary.files_pruned + summary.folders_pruned > 0 {
         terminal.note(&format!(
             "{} and {} set aside by path (--since, --until, --account, --region)",
-            counted(summary.pruned, "file"),
-            counted(summary.pruned_folders, "folder")
+            counted(summary.files_pruned, "file"),
+            counted(summary.folders_pruned, "folder")
         ));
     }
-    for (path, what) in summary.foreign.iter().take(FAILURES_SHOWN) {
+    for OtherFile { path, what } in summary.not_event_logs.iter().take(FAILURES_SHOWN) {
         terminal.note(&format!("no event log: {path}: {what}"));
     }
-    for (path, reason) in summary.failures.iter().take(FAILURES_SHOWN) {
+    for FileFailure { path, reason } in summary.failures.iter().take(FAILURES_SHOWN) {
         terminal.warn(&format!("{path}: {reason}"));
     }
     let more = summary.failures.len().saturating_sub(FAILURES_SHOWN);
     if more > 0 {
         terminal.warn(&format!("and {} files more", count(more as u64)));
     }
-    for (reason, n) in &summary.reject_reasons {
-        terminal.warn(&format!("{} rejected: {reason}", count(*n)));
+    for RejectReason { reason, events } in &summary.rejects {
+        terminal.warn(&format!("{} rejected: {reason}", count(*events)));
     }
     match summary.import {
         None => terminal.note("dry run: nothing was stored"),
         Some(import) => {
-            if summary.records.rejected > 0 || summary.files.failed > 0 {
+            if summary.events.rejected > 0 || summary.files.failed > 0 {
                 terminal.note(&format!(
                     "tarn imports rejects {import} lists what could not be taken"
                 ));
             }
-            if summary.records.conflicts > 0 {
+            if summary.events.conflicts > 0 {
                 terminal.note(&format!(
                     "tarn imports conflicts {import} lists the conflicts"
                 ));
             }
         }
     }
-    if summary.status == ImportStatus::Interrupted {
+    if summary.status == RunStatus::Interrupted {
         terminal.note("interrupted; what is stored stays, and the same import goes on from there");
     }
 }
@@ -206,8 +210,8 @@ fn watch(
         regions: request.regions.clone(),
     };
     let cancel = context.interrupts.cancel();
-    let (summary, time) = imported(context, session, &request)?;
-    tell(context, &summary, time, args.output)?;
+    let summary = imported(context, session, &request)?;
+    tell(context, &summary, args.output)?;
     let mut exit = exit_of(&summary, args.strict);
     let mut seen = look(&request.paths, &options)?;
     let mut settled = seen.clone();
@@ -235,8 +239,8 @@ fn watch(
             push: true,
             ..request.clone()
         };
-        let (summary, time) = imported(context, session, &request)?;
-        tell(context, &summary, time, args.output)?;
+        let summary = imported(context, session, &request)?;
+        tell(context, &summary, args.output)?;
         if exit == Exit::Done {
             exit = exit_of(&summary, args.strict);
         }

@@ -210,7 +210,9 @@ fn conflicts(context: &Context, args: &ConflictsArgs) -> anyhow::Result<Exit> {
     let import = args.import;
     let conflicts = items(context, import, "conflicts", |snapshot| {
         let conflicts = snapshot.each_conflict(import);
-        conflicts.map(|conflict| conflict.map(Conflict::of)).collect()
+        conflicts
+            .map(|conflict| conflict.map(Conflict::of))
+            .collect()
     })?;
     let mut listing = Listing::new(&["import", "time", "account", "eventID", "source", "position"]);
     for conflict in conflicts {
@@ -235,6 +237,11 @@ fn conflicts(context: &Context, args: &ConflictsArgs) -> anyhow::Result<Exit> {
 /// skipped; files with rejects are read again, their stored records are
 /// duplicates.
 fn retry(context: &Context, args: &ImportRetryArgs) -> anyhow::Result<Exit> {
+    if context.server.is_some() {
+        return Err(exit::usage(
+            "retry reads the files again where the data directory is; send them again with tarn import",
+        ));
+    }
     let import = find(context, args.import)?;
     let id = import.import;
     if import.pushed {
@@ -271,8 +278,8 @@ fn retry(context: &Context, args: &ImportRetryArgs) -> anyhow::Result<Exit> {
             force,
             ..ImportRequest::default()
         };
-        let (summary, time) = import::imported(context, &session, &request)?;
-        import::tell(context, &summary, time, args.output)?;
+        let summary = import::imported(context, &session, &request)?;
+        import::tell(context, &summary, args.output)?;
         let this = import::exit_of(&summary, args.strict);
         exit = if exit == Exit::Done { this } else { exit };
     }

@@ -32,11 +32,15 @@ pub fn run(context: &Context, command: &StoresCommand) -> anyhow::Result<Exit> {
     }
 }
 
+/// Every store.
+pub fn all(context: &Context) -> anyhow::Result<Vec<Store>> {
+    match context.ask(|client| client.get(&["v1", "stores"], &[])) {
+        Some(stores) => stores,
+        None => Ok(Store::list(context.snapshot()?.as_ref())),
+    }
+}
+
 fn list(context: &Context, args: &ListingArgs) -> anyhow::Result<Exit> {
-    let stores = match context.ask(|client| client.get(&["v1", "stores"], &[])) {
-        Some(stores) => stores?,
-        None => Store::list(context.snapshot()?.as_ref()),
-    };
     let mut listing = Listing::new(&[
         "name",
         "events",
@@ -46,7 +50,7 @@ fn list(context: &Context, args: &ListingArgs) -> anyhow::Result<Exit> {
         "created",
         "uuid",
     ]);
-    for store in stores {
+    for store in all(context)? {
         listing.push(vec![
             json!(store.name),
             json!(store.events),
@@ -90,9 +94,13 @@ fn create(context: &Context, args: &StoreCreateArgs) -> anyhow::Result<Exit> {
     };
     let stores = ["v1", "stores"].map(str::to_owned);
     let sent = new.clone();
-    changed(context, Method::POST, stores.into(), Some(sent), |session| {
-        session.create_store(new.into())
-    })
+    changed(
+        context,
+        Method::POST,
+        stores.into(),
+        Some(sent),
+        |session| session.create_store(new.into()),
+    )
 }
 
 fn update(context: &Context, args: &StoreUpdateArgs) -> anyhow::Result<Exit> {
@@ -128,9 +136,13 @@ fn update(context: &Context, args: &StoreUpdateArgs) -> anyhow::Result<Exit> {
         context.confirm(&question, args.yes)?;
     }
     let sent = update.clone();
-    changed(context, Method::PATCH, path_of(&args.store), Some(sent), |session| {
-        session.update_store(&args.store, update.into())
-    })
+    changed(
+        context,
+        Method::PATCH,
+        path_of(&args.store),
+        Some(sent),
+        |session| session.update_store(&args.store, update.into()),
+    )
 }
 
 fn delete(context: &Context, args: &StoreDeleteArgs) -> anyhow::Result<Exit> {
@@ -140,9 +152,13 @@ fn delete(context: &Context, args: &StoreDeleteArgs) -> anyhow::Result<Exit> {
         &format!("`{}` with {events} will be deleted.", store.name),
         args.yes,
     )?;
-    let exit = changed(context, Method::DELETE, path_of(&args.store), None::<()>, |session| {
-        session.delete_store(&args.store)
-    })?;
+    let exit = changed(
+        context,
+        Method::DELETE,
+        path_of(&args.store),
+        None::<()>,
+        |session| session.delete_store(&args.store),
+    )?;
     context.terminal.note(&format!(
         "`tarn stores restore {}` brings it back for {RESTORE_DAYS} days",
         store.name

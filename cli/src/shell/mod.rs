@@ -22,7 +22,7 @@ use tarn_query::{Language, ParameterValue};
 
 use crate::args::{LanguageChoice, OutputFormat, QueryArgs, RunArgs};
 use crate::ask::{Asker, Question, untyped};
-use crate::commands::fields;
+use crate::commands::{fields, stores};
 use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::places;
@@ -64,6 +64,7 @@ pub fn run(context: &Context, args: &QueryArgs) -> anyhow::Result<Exit> {
         run: args.run.clone(),
         lang: args.lang,
         parameters: untyped(&args.param),
+        given: args.param.clone(),
         last: None,
         vocabulary: Vocabulary::default(),
         asker,
@@ -128,6 +129,7 @@ struct Shell<'c> {
     run: RunArgs,
     lang: LanguageChoice,
     parameters: Vec<(String, ParameterValue)>,
+    given: Vec<(String, String)>,
     /// The last query, for `.explain`.
     last: Option<String>,
     vocabulary: Vocabulary,
@@ -169,6 +171,8 @@ impl Shell<'_> {
             text,
             language,
             parameters: &self.parameters,
+            given: &self.given,
+            saved_as: None,
             run: &self.run,
         };
         self.asker.answer(&question, &cancel)?;
@@ -185,6 +189,8 @@ impl Shell<'_> {
             text,
             language,
             parameters: &self.parameters,
+            given: &self.given,
+            saved_as: None,
             run: &run,
         };
         self.asker
@@ -293,16 +299,15 @@ impl Shell<'_> {
 
     /// Takes the words of the chosen store for completion.
     fn learn(&mut self) -> anyhow::Result<()> {
-        let snapshot = self.asker.snapshot()?;
-        let names = snapshot.stores().iter().map(|store| store.name.clone());
+        let stores = stores::all(self.context)?.into_iter();
         self.vocabulary = Vocabulary {
             commands: COMMANDS
                 .iter()
                 .filter_map(|(command, _)| command.split(' ').next())
                 .collect(),
             keywords: words::words(),
-            fields: fields::names(self.context, &snapshot, &self.run.store, &self.run.account)?,
-            stores: names.collect(),
+            fields: fields::names(self.context, &self.run.store, &self.run.account)?,
+            stores: stores.map(|store| store.name).collect(),
         };
         Ok(())
     }

@@ -122,7 +122,10 @@ impl Coverage {
                 last: texts(|day| &day.last).max().cloned(),
                 days: days.clone().filter(|day| day.events > 0).count() as u64,
                 days_missing: gaps.iter().map(|(from, to)| days_between(*from, *to)).sum(),
-                gaps: gaps.iter().map(|(from, to)| range_text(*from, *to)).collect(),
+                gaps: gaps
+                    .iter()
+                    .map(|(from, to)| range_text(*from, *to))
+                    .collect(),
                 delay_s: days.clone().filter_map(|day| day.delay_s).max(),
                 rejects: days.map(|day| day.rejects).sum(),
             }

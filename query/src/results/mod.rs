@@ -6,7 +6,6 @@
 
 use std::io;
 
-use datafusion::arrow::array::RecordBatch;
 pub use datafusion::arrow::array::RecordBatch;
 pub use datafusion::arrow::datatypes::SchemaRef;
 

@@ -48,6 +48,17 @@ pub struct UnknownQuery {
     pub hint: Option<String>,
 }
 
+impl UnknownQuery {
+    /// With what was probably meant of the names that there are.
+    pub fn among<'n>(name: &str, names: impl Iterator<Item = &'n str> + Clone) -> Self {
+        Self {
+            name: name.to_owned(),
+            hint: suggest::did_you_mean(name, names.clone())
+                .or_else(|| suggest::holding(name, names)),
+        }
+    }
+}
+
 impl Listed {
     pub fn is_built_in(&self) -> bool {
         self.saved.is_none()
@@ -100,11 +111,7 @@ pub fn find(stored: Vec<SavedEntry>, name: &str) -> Result<Listed, UnknownQuery>
         Some(at) => Ok(all.swap_remove(at)),
         None => {
             let names = all.iter().map(|listed| listed.query.name.as_str());
-            Err(UnknownQuery {
-                name: name.to_owned(),
-                hint: suggest::did_you_mean(name, names.clone())
-                    .or_else(|| suggest::holding(name, names)),
-            })
+            Err(UnknownQuery::among(name, names))
         }
     }
 }

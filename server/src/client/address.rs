@@ -74,10 +74,21 @@ mod tests {
 
     #[test]
     fn addresses_have_a_host_and_no_more() {
-        for url in ["http://127.0.0.1:7070", "HTTP://localhost", "http://[::1]:1/"] {
+        for url in [
+            "http://127.0.0.1:7070",
+            "HTTP://localhost",
+            "http://[::1]:1/",
+        ] {
             assert!(Address::parse(url).is_ok(), "{url}");
         }
-        for url in ["", "localhost:7070", "http://", "http://a/b", "http://me@a", "ftp://a"] {
+        for url in [
+            "",
+            "localhost:7070",
+            "http://",
+            "http://a/b",
+            "http://me@a",
+            "ftp://a",
+        ] {
             let told = Address::parse(url);
             assert!(matches!(told, Err(AddressError::Unlike { .. })), "{url}");
         }

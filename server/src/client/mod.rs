@@ -4,6 +4,7 @@
 //! before its end is an error, and never a shorter answer.
 
 mod address;
+mod form;
 mod rows;
 
 use std::io::{self, BufRead, BufReader, Read};
@@ -17,6 +18,8 @@ use ureq::http::{Request, Response, header};
 use ureq::{Agent, AsSendBody, Body, SendBody};
 
 pub use self::address::{Address, AddressError};
+use self::form::Form;
+pub use self::form::{Content, FileToSend};
 pub use self::rows::Rows;
 use crate::wire::{ImportLine, ProblemDetails};
 
@@ -116,22 +119,21 @@ impl Client {
         Rows::of(self.address.clone(), response)
     }
 
-    /// Sends files as multipart/form-data of the boundary; the lines say how far the
-    /// import is, and in the end what it did.
+    /// Sends files; the lines say how far the import is, and in the end what it did.
     pub fn import(
         &self,
         params: &Params<'_>,
-        boundary: &str,
-        files: impl Read + 'static,
+        files: Vec<FileToSend>,
     ) -> Result<Lines<ImportLine>, ClientError> {
+        let form = Form::new(files);
         let request = self
             .request(Method::POST, &["v1", "imports"], params)
             .header(header::ACCEPT, NDJSON)
             .header(
                 header::CONTENT_TYPE,
-                format!("multipart/form-data; boundary={boundary}"),
+                format!("multipart/form-data; boundary={}", form.boundary()),
             );
-        let response = self.answer(request, SendBody::from_owned_reader(files))?;
+        let response = self.answer(request, SendBody::from_owned_reader(form))?;
         Ok(self.lines_of(response))
     }
 
@@ -153,10 +155,12 @@ impl Client {
         body: impl AsSendBody,
     ) -> Result<Response<Body>, ClientError> {
         let address = || self.address.clone();
-        let request = request.body(body).map_err(|error| ClientError::Unreachable {
-            address: address(),
-            reason: error.to_string(),
-        })?;
+        let request = request
+            .body(body)
+            .map_err(|error| ClientError::Unreachable {
+                address: address(),
+                reason: error.to_string(),
+            })?;
         let response = self.agent.run(request).map_err(|error| match error {
             ureq::Error::Protocol(error) => ClientError::NotTarn {
                 address: address(),
@@ -180,7 +184,9 @@ impl Client {
                 .read_to_end(&mut bytes);
             read.map_err(|error| self.cut_off(&error))?;
             let problem = serde_json::from_slice(&bytes);
-            return Err(ClientError::Problem(problem.map_err(|error| self.unlike(&error))?));
+            return Err(ClientError::Problem(
+                problem.map_err(|error| self.unlike(&error))?,
+            ));
         }
         match response.status().is_success() && (is(JSON) || is(NDJSON) || is(rows::ARROW)) {
             true => Ok(response),

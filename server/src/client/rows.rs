@@ -25,7 +25,10 @@ impl Rows {
     pub(super) fn of(address: Address, response: Response<Body>) -> Result<Self, ClientError> {
         let text = |name: &str| {
             let value = response.headers().get(name);
-            value.and_then(|value| value.to_str().ok()).unwrap_or("").to_owned()
+            value
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or("")
+                .to_owned()
         };
         let language = text(LANGUAGE);
         let warnings = serde_json::from_str(&text(WARNINGS)).unwrap_or_default();

@@ -124,13 +124,9 @@ async fn of_import(
 
 async fn find(snapshot: Arc<Snapshot>, id: u64) -> Result<Import, Problem> {
     let found = blocking(move || Import::find(&snapshot, id)).await;
-    found.map_err(unreadable)?.ok_or_else(|| {
-        Problem::new(
-            StatusCode::NOT_FOUND,
-            "no-such-import",
-            Import::missing(id),
-        )
-    })
+    found
+        .map_err(unreadable)?
+        .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "no-such-import", Import::missing(id)))
 }
 
 fn number(id: &str) -> Result<u64, Problem> {

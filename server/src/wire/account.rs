@@ -69,6 +69,18 @@ impl From<Account> for tarn_store::accounts::Account {
     }
 }
 
+impl From<tarn_store::accounts::Account> for Account {
+    fn from(account: tarn_store::accounts::Account) -> Self {
+        Self {
+            id: account.id,
+            name: account.name,
+            ou: account.ou,
+            email: account.email,
+            status: account.status,
+        }
+    }
+}
+
 impl ListedAccount {
     pub fn of(listed: accounts::ListedAccount) -> Self {
         let known = listed.known;

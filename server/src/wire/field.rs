@@ -35,7 +35,10 @@ pub struct FieldValue {
 }
 
 impl Field {
-    pub fn of(field: &field_list::ListedField, values: Option<Vec<field_list::FieldValue>>) -> Self {
+    pub fn of(
+        field: &field_list::ListedField,
+        values: Option<Vec<field_list::FieldValue>>,
+    ) -> Self {
         let values = values.map(|values| {
             let values = values.into_iter();
             values

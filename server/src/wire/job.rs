@@ -139,7 +139,9 @@ pub struct ResultsPage {
 impl QueryDetails {
     pub fn of(record: &JobRecord) -> Self {
         let asked = &record.asked;
-        let position = |place: Option<Place>| place.map(|at| Position::of(&asked.text, Span::new(at.start, at.end)));
+        let position = |place: Option<Place>| {
+            place.map(|at| Position::of(&asked.text, Span::new(at.start, at.end)))
+        };
         Self {
             id: record.id.clone(),
             kind: record.kind.as_str().to_owned(),
@@ -189,7 +191,9 @@ impl QueryWarning {
         let told = told.iter().map(|told| Self {
             message: told.message.clone(),
             hint: told.hint.clone(),
-            position: told.place.map(|at| Position::of(text, Span::new(at.start, at.end))),
+            position: told
+                .place
+                .map(|at| Position::of(text, Span::new(at.start, at.end))),
         });
         told.collect()
     }

@@ -76,9 +76,12 @@ mod tests {
     #[test]
     fn positions_count_lines_and_characters() {
         let text = "é1\nab\n";
-        for (start, end, line, column, length) in
-            [(0, 2, 1, 1, 1), (2, 3, 1, 2, 1), (5, 7, 2, 2, 2), (7, 7, 3, 1, 0)]
-        {
+        for (start, end, line, column, length) in [
+            (0, 2, 1, 1, 1),
+            (2, 3, 1, 2, 1),
+            (5, 7, 2, 2, 2),
+            (7, 7, 3, 1, 0),
+        ] {
             let span = Span { start, end };
             let position = Position::of(text, span);
             let expected = Position {

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 use tarn_query::time::iso;
-use tarn_store::{EventDataStore, Snapshot};
 use tarn_store::data_store::StoreStatus;
 use tarn_store::import::select::AdvancedEventSelector;
 use tarn_store::manage;
+use tarn_store::{EventDataStore, Snapshot};
 use utoipa::ToSchema;
 
 /// An event data store with all that is known of it.

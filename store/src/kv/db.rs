@@ -52,6 +52,9 @@ pub enum KvError {
         "{log}; restore the data directory from a backup, or save what can be read with `tarn check --salvage`"
     )]
     Log { log: TornLog },
+    /// There is nothing in it.
+    #[error("{} is being made, or its making was cut short; the next import makes it", path.display())]
+    HalfMade { path: PathBuf },
     /// Nothing was tried.
     #[error(
         "nothing is written to {} since a write failed ({reason}); the next command opens it again",
@@ -201,11 +204,21 @@ fn descriptors_without(absent: &[Column]) -> Vec<ColumnFamilyDescriptor> {
         .collect()
 }
 
-/// Those of [`Column::LATER`] that the directory does not have.
+/// The families that the directory does not have.
 fn absent_families(path: &Path) -> Result<Vec<Column>, rocksdb::Error> {
     let there = RocksDb::list_cf(&database_options(), path)?;
     let is_absent = |column: &Column| !there.iter().any(|name| name == column.name());
-    Ok(Column::LATER.into_iter().filter(is_absent).collect())
+    Ok(Column::ALL.into_iter().filter(is_absent).collect())
+}
+
+/// Whether the making of a database was cut short: families that every one has are not
+/// there, and nothing was ever written.
+fn is_half_made(path: &Path) -> bool {
+    let absent = absent_families(path).unwrap_or_default();
+    let lacks_old = absent.iter().any(|column| !Column::LATER.contains(column));
+    let mut files = fs::read_dir(path).into_iter().flatten().flatten();
+    let is_table = |file: fs::DirEntry| file.path().extension().is_some_and(|e| e == "sst");
+    lacks_old && !files.any(is_table)
 }
 
 impl Db {
@@ -264,7 +277,12 @@ impl Db {
                 ErrorKind::InvalidArgument => open(&absent_families(path)?),
                 _ => Err(error),
             })
-            .map_err(|source| not_opened("opening for reading", path, source))?;
+            .map_err(|source| match is_half_made(path) {
+                true => KvError::HalfMade {
+                    path: path.to_owned(),
+                },
+                false => not_opened("opening for reading", path, source),
+            })?;
         Ok(Self {
             db,
             alive: Arc::new(Alive),

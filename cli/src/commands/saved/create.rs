@@ -4,12 +4,13 @@ use std::fs;
 use std::io::{self, Read};
 
 use anyhow::Context as _;
-use tarn_query::saved::{Listed, tidied};
+use tarn_query::saved::tidied;
 use tarn_query::{Language, detect};
-use tarn_server::wire;
-use tarn_store::saved::{Overwrite, ParameterType, SavedLanguage, SavedParameter, SavedQuery};
+use tarn_store::saved::{
+    Overwrite, ParameterType, SavedError, SavedLanguage, SavedParameter, SavedQuery,
+};
 
-use super::{check, print};
+use super::{check, print, put, stored};
 use crate::args::{ListingArgs, SavedCreateArgs};
 use crate::context::Context;
 use crate::exit::{self, Exit};
@@ -48,30 +49,23 @@ pub fn run(context: &Context, args: &SavedCreateArgs) -> anyhow::Result<Exit> {
         until: args.until.clone(),
         parameters: parameters.collect::<Result<_, _>>().map_err(exit::usage)?,
     });
-    let session = context.session()?;
     check(context, &[(String::new(), query.clone())])?;
+    let taken = stored(context)?
+        .into_iter()
+        .any(|own| own.name == query.name);
+    if taken && !args.replace {
+        let name = query.name;
+        let error = SavedError::AlreadyExists { name };
+        return Err(exit::usage(format!("{error}; --replace overwrites it")));
+    }
     let overwrite = match args.replace {
         true => Overwrite::Replace,
         false => Overwrite::Refuse,
     };
-    let entry = session.put_saved_query(query, overwrite);
-    let entry = entry.map_err(|error| {
-        let hint = match args.replace {
-            true => "",
-            false => "; --replace overwrites it",
-        };
-        match error.refusal() {
-            Some(tarn_store::owner::Refusal::Conflict) => exit::usage(format!("{error}{hint}")),
-            _ => context.session_error(error),
-        }
-    })?;
-    session.close().context("closing the data directory")?;
-    let listed = Listed::from(entry);
-    print(
-        context,
-        &wire::SavedQuery::of(&listed),
-        &ListingArgs { output: None },
-    )
+    for saved in put(context, vec![query], overwrite)? {
+        print(context, &saved, &ListingArgs { output: None })?;
+    }
+    Ok(Exit::Done)
 }
 
 /// The language of a query to be saved, which does not depend on who runs it.

@@ -9,7 +9,7 @@ use serde_json::json;
 use tarn_query::saved;
 use tarn_store::saved::{Overwrite, SavedQuery};
 
-use super::{check, find, stored};
+use super::{check, find, put, stored};
 use crate::args::{SavedExportArgs, SavedImportArgs};
 use crate::context::Context;
 use crate::exit::{self, Exit};
@@ -23,10 +23,10 @@ pub fn import(context: &Context, args: &SavedImportArgs) -> anyhow::Result<Exit>
     let mut changed = Vec::new();
     let mut taken = Vec::new();
     for (place, query) in read {
-        let before = stored.iter().find(|entry| entry.query.name == query.name);
+        let before = stored.iter().find(|own| own.name == query.name);
         let outcome = match before {
             None => "created",
-            Some(entry) if entry.query == query => "unchanged",
+            Some(own) if *own == query => "unchanged",
             Some(_) if args.replace => "replaced",
             Some(_) => {
                 taken.push(query.name);
@@ -45,16 +45,13 @@ pub fn import(context: &Context, args: &SavedImportArgs) -> anyhow::Result<Exit>
         )));
     }
     if !changed.is_empty() {
-        let session = context.session()?;
         check(context, &changed)?;
         let overwrite = match args.replace {
             true => Overwrite::Replace,
             false => Overwrite::Refuse,
         };
         let queries = changed.into_iter().map(|(_, query)| query).collect();
-        let put = session.put_saved_queries(queries, overwrite);
-        put.map_err(|error| context.session_error(error))?;
-        session.close().context("closing the data directory")?;
+        put(context, queries, overwrite)?;
     }
     listing.write(
         &mut io::stdout().lock(),
@@ -116,14 +113,11 @@ fn files_of(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
 pub fn export(context: &Context, args: &SavedExportArgs) -> anyhow::Result<Exit> {
     let mut queries: Vec<SavedQuery> = match (args.names.is_empty(), args.built_in) {
         (true, true) => saved::library().to_vec(),
-        (true, false) => {
-            let stored = stored(context)?;
-            stored.into_iter().map(|entry| entry.query).collect()
-        }
+        (true, false) => stored(context)?,
         (false, _) => {
             let found = args.names.iter().map(|name| find(context, name));
             let found = found.collect::<anyhow::Result<Vec<_>>>()?;
-            found.into_iter().map(|listed| listed.query).collect()
+            found.into_iter().map(SavedQuery::from).collect()
         }
     };
     queries.sort_by(|a, b| a.name.cmp(&b.name));

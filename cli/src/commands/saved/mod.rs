@@ -12,8 +12,9 @@ use serde_json::json;
 use tarn_query::field_list::is_chosen;
 use tarn_query::saved::{self, Listed, UnknownQuery};
 use tarn_query::{Engine, EngineOptions};
+use tarn_server::client::Method;
 use tarn_server::wire;
-use tarn_store::saved::{SavedEntry, SavedQuery};
+use tarn_store::saved::{Overwrite, SavedEntry, SavedQuery};
 use tarn_store::{OpenError, Reader};
 
 use crate::args::{ListingArgs, SavedCommand, SavedDeleteArgs, SavedListArgs, SavedShowArgs};
@@ -33,8 +34,19 @@ pub fn run(context: &Context, command: &SavedCommand) -> anyhow::Result<Exit> {
     }
 }
 
-/// The saved queries of the directory. The built-in ones are there without one.
-fn stored(context: &Context) -> anyhow::Result<Vec<SavedEntry>> {
+/// Every saved query by name, the built-in ones among them; these are there without a
+/// directory.
+fn all(context: &Context) -> anyhow::Result<Vec<wire::SavedQuery>> {
+    match context.ask(|client| client.get(&["v1", "saved-queries"], &[])) {
+        Some(queries) => queries,
+        None => {
+            let all = saved::all(stored_locally(context)?);
+            Ok(all.iter().map(wire::SavedQuery::of).collect())
+        }
+    }
+}
+
+fn stored_locally(context: &Context) -> anyhow::Result<Vec<SavedEntry>> {
     let reader = match Reader::open(&context.data) {
         Err(OpenError::Missing { .. }) => return Ok(Vec::new()),
         opened => opened?,
@@ -42,9 +54,59 @@ fn stored(context: &Context) -> anyhow::Result<Vec<SavedEntry>> {
     Ok(reader.snapshot()?.saved_queries()?)
 }
 
+/// Those that are not built in.
+fn stored(context: &Context) -> anyhow::Result<Vec<SavedQuery>> {
+    let own = all(context)?.into_iter().filter(|query| !query.built_in);
+    Ok(own.map(SavedQuery::from).collect())
+}
+
 /// The query of a name.
-fn find(context: &Context, name: &str) -> anyhow::Result<Listed> {
-    saved::find(stored(context)?, name).map_err(|error| unknown(&error))
+fn find(context: &Context, name: &str) -> anyhow::Result<wire::SavedQuery> {
+    let mut all = all(context)?;
+    match all.iter().position(|query| query.name == name) {
+        Some(at) => Ok(all.swap_remove(at)),
+        None => {
+            let names = all.iter().map(|query| query.name.as_str());
+            Err(unknown(&UnknownQuery::among(name, names)))
+        }
+    }
+}
+
+/// Saves queries that were looked through. A directory takes all of them or none, a
+/// server one after the other.
+fn put(
+    context: &Context,
+    queries: Vec<SavedQuery>,
+    overwrite: Overwrite,
+) -> anyhow::Result<Vec<wire::SavedQuery>> {
+    if context.server.is_some() {
+        return queries
+            .iter()
+            .map(|query| put_remotely(context, query))
+            .collect();
+    }
+    let session = context.session()?;
+    let saved = session.put_saved_queries(queries, overwrite);
+    let saved = saved.map_err(|error| context.session_error(error))?;
+    session.close().context("closing the data directory")?;
+    let saved = saved.into_iter().map(Listed::from);
+    Ok(saved.map(|listed| wire::SavedQuery::of(&listed)).collect())
+}
+
+fn put_remotely(context: &Context, query: &SavedQuery) -> anyhow::Result<wire::SavedQuery> {
+    let listed = Listed {
+        query: query.clone(),
+        saved: None,
+    };
+    let body = wire::SavedQuery::of(&listed);
+    let put = context.ask(move |client| {
+        client.send(
+            Method::PUT,
+            &["v1", "saved-queries", &body.name],
+            Some(&body),
+        )
+    });
+    put.unwrap_or_else(|| Err(exit::usage("there is no server")))
 }
 
 fn unknown(error: &UnknownQuery) -> anyhow::Error {
@@ -86,10 +148,8 @@ fn check(context: &Context, queries: &[(String, SavedQuery)]) -> anyhow::Result<
 }
 
 fn list(context: &Context, args: &SavedListArgs) -> anyhow::Result<Exit> {
-    let all = saved::all(stored(context)?);
-    let queries = all.iter().map(wire::SavedQuery::of);
-    let queries: Vec<wire::SavedQuery> =
-        queries.filter(|query| is_asked_for(args, query)).collect();
+    let mut queries = all(context)?;
+    queries.retain(|query| is_asked_for(args, query));
     let mut listing = Listing::new(&["name", "language", "tags", "title", "builtIn"]);
     for query in queries {
         listing.push(vec![
@@ -116,8 +176,7 @@ fn is_asked_for(args: &SavedListArgs, query: &wire::SavedQuery) -> bool {
 }
 
 fn show(context: &Context, args: &SavedShowArgs) -> anyhow::Result<Exit> {
-    let query = wire::SavedQuery::of(&find(context, &args.name)?);
-    print(context, &query, &args.listing)
+    print(context, &find(context, &args.name)?, &args.listing)
 }
 
 /// One query with all that is known of it, readable on a terminal.
@@ -155,18 +214,26 @@ fn print(context: &Context, query: &wire::SavedQuery, args: &ListingArgs) -> any
 
 fn delete(context: &Context, args: &SavedDeleteArgs) -> anyhow::Result<Exit> {
     let name = &args.name;
-    let stored = stored(context)?;
-    let listed = saved::find(stored, name).map_err(|error| unknown(&error))?;
-    if listed.is_built_in() {
+    if find(context, name)?.built_in {
         return Err(exit::usage(format!(
             "`{name}` is built in and stays; a query that is saved under its name hides it"
         )));
     }
     context.confirm(&format!("`{name}` will be deleted."), args.yes)?;
-    let session = context.session()?;
-    let deleted = session.delete_saved_query(name);
-    deleted.map_err(|error| context.session_error(error))?;
-    session.close().context("closing the data directory")?;
+    let asked = name.clone();
+    let deleted = context.ask(move |client| {
+        let path = ["v1", "saved-queries", &asked];
+        client.send::<wire::SavedQuery>(Method::DELETE, &path, None::<&()>)
+    });
+    match deleted {
+        Some(deleted) => drop(deleted?),
+        None => {
+            let session = context.session()?;
+            let deleted = session.delete_saved_query(name);
+            deleted.map_err(|error| context.session_error(error))?;
+            session.close().context("closing the data directory")?;
+        }
+    }
     if saved::library()
         .iter()
         .any(|built_in| built_in.name == *name)

@@ -1,6 +1,7 @@
 //! `tarn saved run`: a saved query with values for its parameters.
 
 use tarn_query::saved;
+use tarn_store::saved::SavedQuery;
 
 use super::find;
 use crate::args::{RunArgs, SavedRunArgs};
@@ -9,7 +10,7 @@ use crate::context::Context;
 use crate::exit::{self, Exit};
 
 pub fn run(context: &Context, args: &SavedRunArgs) -> anyhow::Result<Exit> {
-    let query = find(context, &args.name)?.query;
+    let query = SavedQuery::from(find(context, &args.name)?);
     let zone = context.zone(args.run.tz.as_deref())?;
     let parameters = saved::bind(&query, &args.param, context.now_ms(), zone)
         .map_err(|error| exit::query(&error, ""))?;

@@ -12,7 +12,7 @@ use tarn_query::{QueryRequest, incident};
 use tarn_server::wire::{Session, SessionCall};
 
 use crate::args::{ListingFormat, SessionArgs};
-use crate::ask::Asker;
+use crate::ask::{Asker, times};
 use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::listing::Listing;
@@ -29,12 +29,25 @@ pub fn run(context: &Context, args: &SessionArgs) -> anyhow::Result<Exit> {
     print(context, &session, args)
 }
 
-/// What the directory knows of it.
+/// What the server, or the directory, knows of it.
 fn obtain(context: &Context, args: &SessionArgs) -> anyhow::Result<Session> {
-    let asker = Asker::open(context)?;
     let zone = context.zone(None)?;
+    let time = context.time_range(args.since.as_deref(), args.until.as_deref(), zone)?;
+    let (id, limit, (since, until)) = (args.id.clone(), args.limit.to_string(), times(&time));
+    let (store, accounts) = (args.store.clone(), args.account.clone());
+    let asked = context.ask(move |client| {
+        let mut params = vec![("store", store.as_str()), ("limit", limit.as_str())];
+        params.extend(since.iter().map(|since| ("since", since.as_str())));
+        params.extend(until.iter().map(|until| ("until", until.as_str())));
+        params.extend(accounts.iter().map(|account| ("account", account.as_str())));
+        client.get(&["v1", "sessions", &id], &params)
+    });
+    if let Some(session) = asked {
+        return session;
+    }
+    let asker = Asker::open(context)?;
     let request = QueryRequest {
-        time: context.time_range(args.since.as_deref(), args.until.as_deref(), zone)?,
+        time,
         scope: asker.scope(&args.account)?,
         limit: Some(args.limit),
         cancel: context.interrupts.cancel(),
