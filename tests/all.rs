@@ -57,5 +57,8 @@ mod first_hour;
 /// The server as its clients see it.
 mod http;
 
+/// The command line over a server: the same output as over the directory.
+mod remote;
+
 /// Forty questions over public logs, with DuckDB as the judge.
 mod conformance;

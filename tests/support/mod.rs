@@ -7,6 +7,7 @@ mod calls;
 pub mod faults;
 #[cfg(target_os = "linux")]
 pub mod platter;
+pub mod served;
 pub mod shell;
 pub mod victim;
 pub mod world;

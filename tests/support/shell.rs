@@ -1,5 +1,6 @@
 //! The binary, as people and scripts run it.
 
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -12,10 +13,11 @@ use crate::http::built;
 /// A data directory, a folder of files beside it, and the binary.
 pub struct Shell {
     pub home: Home,
-    tarn: PathBuf,
+    pub tarn: PathBuf,
 }
 
 /// How a command ended.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Ended {
     pub status: i32,
     pub out: String,
@@ -62,12 +64,23 @@ impl Shell {
     }
 
     pub fn told(&self, arguments: &[&str], stdin: &str) -> Ended {
+        let data = self.home.data();
+        let place = [OsStr::new("--data"), data.as_os_str()];
+        self.run(&place, arguments, stdin)
+    }
+
+    /// The same command, asked of a server.
+    pub fn over(&self, server: &str, arguments: &[&str], stdin: &str) -> Ended {
+        self.run(&["--server", server].map(OsStr::new), arguments, stdin)
+    }
+
+    fn run(&self, place: &[&OsStr], arguments: &[&str], stdin: &str) -> Ended {
         let mut child = Command::new(&self.tarn)
-            .arg("--data")
-            .arg(self.home.data())
+            .args(place)
             .args(["--memory", "256MB", "--threads", "2"])
             .args(arguments)
             .env_remove("NO_COLOR")
+            .env_remove("TARN_SERVER")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
