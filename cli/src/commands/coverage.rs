@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use serde_json::json;
-use tarn_server::wire::{Coverage, DayCoverage, PlaceCoverage};
+use tarn_server::wire::CoverageRow;
 
 use crate::args::CoverageArgs;
 use crate::ask::{Asker, times};
@@ -14,9 +14,10 @@ use crate::listing::Listing;
 use crate::sizes;
 
 pub fn run(context: &Context, args: &CoverageArgs) -> anyhow::Result<Exit> {
-    let listing = match coverage(context, args)? {
-        Coverage::Days(days) => by_day(&days),
-        Coverage::Places(places) => by_place(&places),
+    let rows = coverage(context, args)?;
+    let listing = match args.days {
+        true => by_day(&rows),
+        false => by_place(&rows),
     };
     listing.write(
         &mut io::stdout().lock(),
@@ -26,7 +27,7 @@ pub fn run(context: &Context, args: &CoverageArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn coverage(context: &Context, args: &CoverageArgs) -> anyhow::Result<Coverage> {
+fn coverage(context: &Context, args: &CoverageArgs) -> anyhow::Result<Vec<CoverageRow>> {
     let (since, until) = (args.since.as_deref(), args.until.as_deref());
     let range = context.time_range(since, until, context.zone(None)?)?;
     let (store, accounts, by_day) = (args.store.clone(), args.account.clone(), args.days);
@@ -44,7 +45,7 @@ fn coverage(context: &Context, args: &CoverageArgs) -> anyhow::Result<Coverage> 
             let cancel = context.interrupts.cancel();
             let found =
                 Asker::open(context)?.coverage(&args.store, range, &args.account, &cancel)?;
-            Ok(Coverage::of(&found, args.days))
+            Ok(CoverageRow::all(&found, args.days))
         }
     }
 }
@@ -56,7 +57,7 @@ fn bool_text(value: bool) -> &'static str {
     }
 }
 
-fn by_place(places: &[PlaceCoverage]) -> Listing {
+fn by_place(rows: &[CoverageRow]) -> Listing {
     let mut listing = Listing::new(&[
         "account",
         "region",
@@ -69,16 +70,17 @@ fn by_place(places: &[PlaceCoverage]) -> Listing {
         "delayMax",
         "rejects",
     ]);
-    for place in places {
+    for place in rows {
+        let days = place.of_place.as_ref();
         listing.push(vec![
             json!(place.account),
             json!(place.region),
             json!(place.events),
             json!(place.first),
             json!(place.last),
-            json!(place.days),
-            json!(place.days_missing),
-            json!(place.gaps),
+            json!(days.map(|days| days.days)),
+            json!(days.map(|days| days.days_missing)),
+            json!(days.map(|days| &days.gaps)),
             json!(place.delay_max_seconds.map(delay_text)),
             json!(place.rejects),
         ]);
@@ -86,11 +88,11 @@ fn by_place(places: &[PlaceCoverage]) -> Listing {
     listing
 }
 
-fn by_day(days: &[DayCoverage]) -> Listing {
+fn by_day(rows: &[CoverageRow]) -> Listing {
     let mut listing = Listing::new(&[
         "account", "region", "day", "events", "first", "last", "delayMax", "rejects",
     ]);
-    for day in days {
+    for day in rows {
         listing.push(vec![
             json!(day.account),
             json!(day.region),

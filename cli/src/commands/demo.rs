@@ -60,8 +60,8 @@ pub fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<Exit> {
         paths: vec![logs],
         ..ImportRequest::default()
     };
-    let (summary, time) = import::imported(&demo, &session, &request)?;
-    import::tell(&demo, &summary, time, SummaryFormat::Text)?;
+    let summary = import::imported(&demo, &session, &request)?;
+    import::tell(&demo, &summary, SummaryFormat::Text)?;
     let exit = import::exit_of(&summary, false);
     session.close()?;
     if exit != Exit::Done {

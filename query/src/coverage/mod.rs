@@ -101,8 +101,15 @@ impl Coverage {
             let days = places.entry(place).or_default();
             days.entry(date).or_default().add(day);
         }
-        add_rejects(snapshot, request, &mut places)?;
-        Ok(Self(places))
+        // Reads from the disk.
+        let (snapshot, request) = (Arc::clone(snapshot), request.clone());
+        let added = tokio::task::spawn_blocking(move || {
+            add_rejects(&snapshot, &request, &mut places)?;
+            Ok(Self(places))
+        });
+        added.await.map_err(|panicked| {
+            QueryError::new(Code::Internal, "reading the rejects failed").caused_by(panicked)
+        })?
     }
 
     pub fn by_place(&self) -> Vec<PlaceCoverage> {

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use tarn_query::coverage;
+use tarn_query::coverage::{self, Coverage};
 use tarn_query::{Priority, QueryRequest};
 
 use crate::answer;
@@ -10,7 +10,7 @@ use crate::error::Problem;
 use crate::params::Params;
 use crate::scope;
 use crate::state::ServerState;
-use crate::wire::{Coverage, ProblemDetails};
+use crate::wire::{CoverageRow, ProblemDetails};
 
 /// What is there, by account and region, or by day: events, gaps, delays and rejects.
 #[utoipa::path(get, path = "/v1/coverage", tag = "events", operation_id = "getCoverage",
@@ -22,7 +22,7 @@ use crate::wire::{Coverage, ProblemDetails};
         ("days" = Option<bool>, Query, description = "a row for each day"),
     ),
     responses(
-    (status = 200, description = "a row for each account and region, or for each of their days", body = Coverage),
+    (status = 200, description = "a row for each account and region, or for each of their days", body = Vec<CoverageRow>),
     (status = 404, description = "there is no such store", body = ProblemDetails, content_type = "application/problem+json"),
     (status = 408, description = "it took too long, or waited too long for its turn", body = ProblemDetails, content_type = "application/problem+json"),
     (status = 429, description = "too many queries wait", body = ProblemDetails, content_type = "application/problem+json"),
@@ -30,7 +30,7 @@ use crate::wire::{Coverage, ProblemDetails};
 pub async fn get(
     State(state): State<ServerState>,
     params: Params,
-) -> Result<Json<Coverage>, Problem> {
+) -> Result<Json<Vec<CoverageRow>>, Problem> {
     params.only(&["store", "since", "until", "account", "days"])?;
     let by_day = params.flag("days")?;
     let settings = state.settings();
@@ -43,9 +43,8 @@ pub async fn get(
         ..coverage::request(&store, time, accounts, now_ms)
     };
     let turn = answer::turn(&state, &request).await?;
-    let found =
-        coverage::Coverage::of(state.engine(), &snapshot, &request, Priority::Attended).await;
+    let found = Coverage::of(state.engine(), &snapshot, &request, Priority::Attended).await;
     turn.end(found.as_ref().map(|_| ()));
     let found = found.map_err(|error| Problem::of_query(&error, &request.text))?;
-    Ok(Json(Coverage::of(&found, by_day)))
+    Ok(Json(CoverageRow::all(&found, by_day)))
 }

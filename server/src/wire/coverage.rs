@@ -1,98 +1,85 @@
 //! What is there of accounts, regions and days.
 
 use serde::{Deserialize, Serialize};
-use tarn_query::coverage;
+use tarn_query::coverage::{Coverage, DayCoverage, PlaceCoverage};
 use utoipa::ToSchema;
 
-/// What is there of an account in a region.
+/// What is there of an account in a region, or of one of their days.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct PlaceCoverage {
+pub struct CoverageRow {
     /// Null where events have none.
     pub account: Option<String>,
     pub region: Option<String>,
+    /// The day, where days are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = Date)]
+    pub day: Option<String>,
     pub events: u64,
     /// The times of its first and its last event.
     pub first: Option<String>,
     pub last: Option<String>,
+    /// Seconds from an event to the delivery of its file, the longest.
+    pub delay_max_seconds: Option<i64>,
+    pub rejects: u64,
+    /// Where days are not asked for.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub of_place: Option<DaysOfPlace>,
+}
+
+/// The days of an account in a region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DaysOfPlace {
     /// Days with events.
     pub days: u64,
     /// Days without events, between the first and the last with events.
     pub days_missing: u64,
     /// Those days: `2024-03-04`, or `2024-02-29/2024-03-01`, both ends inclusive.
     pub gaps: Vec<String>,
-    /// Seconds from an event to the delivery of its file, the longest.
-    pub delay_max_seconds: Option<i64>,
-    pub rejects: u64,
 }
 
-/// What is there of a day of an account in a region.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct DayCoverage {
-    /// Null where events have none.
-    pub account: Option<String>,
-    pub region: Option<String>,
-    #[schema(format = Date)]
-    pub day: String,
-    pub events: u64,
-    /// The times of its first and its last event.
-    pub first: Option<String>,
-    pub last: Option<String>,
-    /// Seconds from an event to the delivery of its file, the longest.
-    pub delay_max_seconds: Option<i64>,
-    pub rejects: u64,
-}
-
-/// Either, as it is asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged)]
-pub enum Coverage {
-    // First, because a place has no day.
-    Days(Vec<DayCoverage>),
-    Places(Vec<PlaceCoverage>),
-}
-
-impl Coverage {
-    pub fn of(coverage: &coverage::Coverage, by_day: bool) -> Self {
+impl CoverageRow {
+    pub fn all(coverage: &Coverage, by_day: bool) -> Vec<Self> {
         match by_day {
-            true => Self::Days(coverage.by_day().into_iter().map(DayCoverage::of).collect()),
-            false => {
-                let places = coverage.by_place().into_iter();
-                Self::Places(places.map(PlaceCoverage::of).collect())
-            }
+            true => coverage.by_day().into_iter().map(Self::of_day).collect(),
+            false => coverage
+                .by_place()
+                .into_iter()
+                .map(Self::of_place)
+                .collect(),
         }
     }
-}
 
-impl PlaceCoverage {
-    fn of(place: coverage::PlaceCoverage) -> Self {
+    fn of_place(place: PlaceCoverage) -> Self {
         Self {
             account: place.account,
             region: place.region,
+            day: None,
             events: place.events,
             first: place.first,
             last: place.last,
-            days: place.days,
-            days_missing: place.days_missing,
-            gaps: place.gaps,
             delay_max_seconds: place.delay_s,
             rejects: place.rejects,
+            of_place: Some(DaysOfPlace {
+                days: place.days,
+                days_missing: place.days_missing,
+                gaps: place.gaps,
+            }),
         }
     }
-}
 
-impl DayCoverage {
-    fn of(day: coverage::DayCoverage) -> Self {
+    fn of_day(day: DayCoverage) -> Self {
         Self {
             account: day.account,
             region: day.region,
-            day: day.day.to_string(),
+            day: Some(day.day.to_string()),
             events: day.events,
             first: day.first,
             last: day.last,
             delay_max_seconds: day.delay_s,
             rejects: day.rejects,
+            of_place: None,
         }
     }
 }

@@ -16,7 +16,7 @@ mod store;
 mod sums;
 
 pub use account::{Account, AccountCount, ListedAccount};
-pub use coverage::{Coverage, DayCoverage, PlaceCoverage};
+pub use coverage::{CoverageRow, DaysOfPlace};
 pub use event::Event;
 pub use field::{Field, FieldValue};
 pub use import::{Conflict, Import, ImportedFile, Reject};

@@ -91,7 +91,7 @@ fn sent(
     thread::spawn(move || {
         let params: Vec<_> = params.iter().map(|(n, v)| (*n, v.as_str())).collect();
         let answered = client.import(&params, files);
-        let mut give = |line: Result<ImportLine, ClientError>| give.send(line).is_ok();
+        let give = |line: Result<ImportLine, ClientError>| give.send(line).is_ok();
         match answered {
             Err(error) => drop(give(Err(error))),
             Ok(lines) => lines.for_each(|line| drop(give(line))),
