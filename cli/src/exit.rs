@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use tarn_query::{Code, ErrorKind, QueryError};
 use tarn_server::client::ClientError;
+use tarn_server::wire::QueryFailure;
 
 use crate::terminal::Terminal;
 
@@ -102,13 +103,14 @@ pub fn server(error: ClientError, text: &str) -> anyhow::Error {
         return error.into();
     };
     let kind = problem.kind.strip_prefix("urn:tarn:problem:");
-    if let Some(code) = kind.and_then(Code::of_name) {
-        let failed = QueryError {
-            span: problem.position.map(|at| at.span(text)),
+    if let Some(code) = kind.filter(|kind| Code::of_name(kind).is_some()) {
+        let failure = QueryFailure {
+            code: code.to_owned(),
+            message: problem.detail,
             hint: problem.hint,
-            ..QueryError::new(code, problem.detail)
+            position: problem.position,
         };
-        return query(&failed, text);
+        return failed_query(failure, text);
     }
     if problem.is("no-such-session") {
         let hint = problem.hint.unwrap_or_default();
@@ -123,6 +125,17 @@ pub fn server(error: ClientError, text: &str) -> anyhow::Error {
         _ => Exit::Failed,
     };
     Failure { exit, message }.into()
+}
+
+/// A query that failed on a server, as it fails in a directory.
+pub fn failed_query(failure: QueryFailure, text: &str) -> anyhow::Error {
+    let code = Code::of_name(&failure.code).unwrap_or(Code::Internal);
+    let error = QueryError {
+        span: failure.position.map(|at| at.span(text)),
+        hint: failure.hint,
+        ..QueryError::new(code, failure.message)
+    };
+    query(&error, text)
 }
 
 /// The exit of a finished command, its error told on stderr.

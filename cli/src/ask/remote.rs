@@ -8,7 +8,9 @@ use tarn_query::results::{RecordBatch, SchemaRef};
 use tarn_query::time::iso;
 use tarn_query::{Language, Span, Warning};
 use tarn_server::client::{Client, ClientError, Method};
-use tarn_server::wire::{Explanation, QueryBody, QueryWarning, SavedQueryRun, SavedQueryValue};
+use tarn_server::wire::{
+    Explanation, QueryBody, QueryDetails, QueryWarning, SavedQueryRun, SavedQueryValue,
+};
 use tarn_store::TimeRange;
 
 use super::Question;
@@ -26,6 +28,8 @@ pub struct RemoteAnswer<'c> {
     pub language: Language,
     pub schema: SchemaRef,
     pub warnings: Vec<Warning>,
+    /// Of the query, on the server.
+    id: String,
     batches: Receiver<Option<Result<RecordBatch, ClientError>>>,
 }
 
@@ -53,7 +57,7 @@ pub fn start<'c>(context: &'c Context, question: &Question) -> anyhow::Result<Re
     };
     let warnings = rows.warnings.iter().map(|told| warning(told, &text));
     let (warnings, language) = (warnings.collect(), language(&rows.language));
-    let schema = rows.schema().clone();
+    let (schema, id) = (rows.schema().clone(), rows.id.clone());
     let (give, batches) = mpsc::sync_channel(BATCHES_WAITING);
     thread::spawn(move || {
         for batch in rows {
@@ -70,6 +74,7 @@ pub fn start<'c>(context: &'c Context, question: &Question) -> anyhow::Result<Re
         language,
         schema,
         warnings,
+        id,
         batches,
     })
 }
@@ -81,6 +86,20 @@ impl RemoteAnswer<'_> {
             Ok(Some(None)) => None,
             Ok(None) => Some(Err(anyhow::anyhow!("the client has failed"))),
             Err(interrupted) => Some(Err(interrupted)),
+        }
+    }
+}
+
+impl RemoteAnswer<'_> {
+    /// Why the rows ended early: what the server says of the query, where it still does.
+    fn reason(&self, error: ClientError) -> anyhow::Error {
+        let id = self.id.clone();
+        let asked = self
+            .context
+            .ask(move |client| client.get::<QueryDetails>(&["v1", "queries", &id], &[]));
+        match asked.and_then(Result::ok).and_then(|query| query.error) {
+            Some(failure) => exit::failed_query(failure, &self.text),
+            None => exit::server(error, &self.text),
         }
     }
 }

@@ -7,7 +7,7 @@ use ureq::Body;
 use ureq::http::Response;
 
 use super::{Address, ClientError};
-use crate::answer::{LANGUAGE, WARNINGS};
+use crate::answer::{LANGUAGE, QUERY_ID, WARNINGS};
 use crate::wire::QueryWarning;
 
 pub(super) const ARROW: &str = "application/vnd.apache.arrow.stream";
@@ -17,6 +17,8 @@ pub struct Rows {
     /// As what the text was read: `sql`, `insights` or `search`.
     pub language: String,
     pub warnings: Vec<QueryWarning>,
+    /// By which the server tells how it ended.
+    pub id: String,
     address: Address,
     batches: ArrowIpcReader<Box<dyn Read + Send>>,
 }
@@ -30,7 +32,7 @@ impl Rows {
                 .unwrap_or("")
                 .to_owned()
         };
-        let language = text(LANGUAGE);
+        let (language, id) = (text(LANGUAGE), text(QUERY_ID));
         let warnings = serde_json::from_str(&text(WARNINGS)).unwrap_or_default();
         let (_, body) = response.into_parts();
         let reader: Box<dyn Read + Send> = Box::new(BufReader::new(body.into_reader()));
@@ -41,6 +43,7 @@ impl Rows {
         Ok(Self {
             language,
             warnings,
+            id,
             address,
             batches,
         })
