@@ -157,6 +157,18 @@ impl<'w, 'r> Walk<'w, 'r> {
         }
     }
 
+    /// A mark may be read in pieces.
+    fn mark_or_reject(&mut self) -> Step<()> {
+        self.read_ahead(BYTE_ORDER_MARK.len())?;
+        match self.window.bytes().starts_with(BYTE_ORDER_MARK) {
+            true => {
+                self.skip_mark();
+                Ok(())
+            }
+            false => self.reject_line("not a JSON object"),
+        }
+    }
+
     /// The values of the file, one after another.
     fn values(&mut self) -> Step<()> {
         while let Some(first) = self.window.skip(parts_values)? {
@@ -168,8 +180,8 @@ impl<'w, 'r> Walk<'w, 'r> {
                     self.elements(Elements::Values)?;
                 }
                 b'0'..=b'9' => self.log_line()?,
-                // A mark again, where files were joined.
-                0xef if self.window.bytes().starts_with(BYTE_ORDER_MARK) => self.skip_mark(),
+                // Perhaps a mark again, where files were joined.
+                0xef => self.mark_or_reject()?,
                 _ => self.reject_line("not a JSON object")?,
             }
             if self.kind == FileKind::ConfigDelivery {
