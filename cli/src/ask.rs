@@ -255,6 +255,10 @@ impl<'c> Asker<'c> {
             ..accounts::events_by_account(store, self.context.now_ms())
         };
         let (snapshot, directory) = (self.snapshot()?, self.directory()?);
+        // Accounts may be loaded before the first events.
+        if !snapshot.stores().is_empty() {
+            self.context.find_store(&snapshot, store)?;
+        }
         let listed = accounts::listed(&directory.engine, &snapshot, &request, Priority::Attended);
         let listed = directory.runtime.block_on(listed);
         listed.map_err(|error| exit::query(&error, &request.text))
@@ -321,6 +325,7 @@ impl<'c> Asker<'c> {
     /// The session that something leads to. Its request is [`incident::request`], narrowed.
     pub fn session(&self, id: &str, request: &QueryRequest) -> anyhow::Result<incident::Session> {
         let (snapshot, directory) = (self.snapshot()?, self.directory()?);
+        self.context.find_store(&snapshot, &request.store)?;
         let engine = &directory.engine;
         let asked = incident::session(engine, &snapshot, id, request, Priority::Attended);
         directory

@@ -1,7 +1,8 @@
 //! Every command both ways, over a directory and over a server of it: the same output,
 //! byte for byte, the same exit status; and what only a server can do wrong.
 
-use std::io::{Read as _, Write as _};
+use std::fmt::Write as _;
+use std::io::{self, Read as _};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -59,6 +60,16 @@ fn masked(ended: Ended) -> Ended {
     Ended {
         out: seconds.replace_all(&ended.out, "TIME").into_owned(),
         ..ended
+    }
+}
+
+/// Notes a command that says one thing here and another there.
+fn compare(differ: &mut String, arguments: &[&str], remote: &Ended, local: &Ended) {
+    if remote != local {
+        let _ = writeln!(
+            differ,
+            "{arguments:?}\n  by a server {remote:?}\n  without one {local:?}"
+        );
     }
 }
 
@@ -239,11 +250,13 @@ const READS: &[&[&str]] = &[
 fn what_is_read_is_the_same() {
     let shell = with_events();
     let served = Served::start(&shell.tarn, &shell.home.data());
+    let mut differ = String::new();
     for arguments in READS {
         let local = masked(shell.tarn(arguments));
         let remote = masked(shell.over(&served.url, arguments, ""));
-        assert_eq!(remote, local, "{arguments:?}");
+        compare(&mut differ, arguments, &remote, &local);
     }
+    assert_eq!(differ, "");
     let arrow = [
         "query",
         "SELECT eventName FROM events ORDER BY 1",
@@ -324,11 +337,13 @@ fn what_is_changed_is_the_same() {
             ..ended
         }
     };
+    let mut differ = String::new();
     for (arguments, stdin) in changes {
         let by_directory = mask(local.told(arguments, stdin));
         let by_server = mask(remote.over(&served.url, arguments, stdin));
-        assert_eq!(by_server, by_directory, "{arguments:?}");
+        compare(&mut differ, arguments, &by_server, &by_directory);
     }
+    assert_eq!(differ, "");
 }
 
 #[test]
@@ -382,7 +397,7 @@ fn what_is_no_tarn_is_not_believed() {
         let answering = thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a client");
             let _ = stream.read(&mut [0; 4096]);
-            let _ = stream.write_all(answer.as_bytes());
+            let _ = io::Write::write_all(&mut stream, answer.as_bytes());
         });
         let told = shell.over(&format!("http://{address}"), &["stores", "list"], "");
         answering.join().expect("no panic");
@@ -410,7 +425,7 @@ fn a_cut_answer_is_an_error() {
     let mut some = [0; 4096];
     out.read_exact(&mut some).expect("the first rows come");
     served.kill();
-    std::io::copy(&mut out, &mut std::io::sink()).expect("it ends");
+    io::copy(&mut out, &mut io::sink()).expect("it ends");
     let ended = child.wait_with_output().expect("it ends");
     let told = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(1), "{told}");

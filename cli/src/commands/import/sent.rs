@@ -43,7 +43,8 @@ pub fn run(context: &Context, args: &ImportArgs, request: &ImportRequest) -> any
     };
     let mut found = match paths.is_empty() {
         true => discover::Discovered::default(),
-        false => discover::discover(&paths, &options)?,
+        false => discover::discover(&paths, &options)
+            .map_err(|error| exit::usage(format!("nothing to import: {error}")))?,
     };
     let mut files: Vec<FileToSend> = found.files.drain(..).map(to_send).collect();
     if args.paths.iter().any(|path| is_stdin(&path)) {
