@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use tarn_store::Cancel;
-use tarn_store::import::{ImportProgress, ImportRequest};
+use tarn_store::import::{ImportError, ImportProgress, ImportRequest};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::body::BodyReader;
@@ -150,8 +150,17 @@ async fn check_store(state: &ServerState, reference: &str) -> Result<(), Problem
     if reference.is_empty() || snapshot.find_store(reference).is_some() {
         return Ok(());
     }
-    let names = snapshot.stores().iter().map(|s| s.name.as_str());
-    Err(Problem::no_such_store(reference, names))
+    let names = snapshot.stores().iter().map(|s| s.name.clone());
+    // As an import would say it.
+    let missing = ImportError::NoSuchStore {
+        reference: reference.to_owned(),
+        known: names.collect(),
+    };
+    Err(Problem::new(
+        StatusCode::NOT_FOUND,
+        "no-such-store",
+        missing.to_string(),
+    ))
 }
 
 /// Keeps the body.
