@@ -274,7 +274,11 @@ impl Db {
         // Opened without asking first what there is: nearly always it is all.
         let db = open(&[])
             .or_else(|error| match error.kind() {
-                ErrorKind::InvalidArgument => open(&absent_families(path)?),
+                ErrorKind::InvalidArgument => {
+                    let mut absent = absent_families(path)?;
+                    absent.retain(|column| Column::LATER.contains(column));
+                    open(&absent)
+                }
                 _ => Err(error),
             })
             .map_err(|source| match is_half_made(path) {
