@@ -82,7 +82,7 @@ pub fn start<'c>(context: &'c Context, question: &Question) -> anyhow::Result<Re
 impl RemoteAnswer<'_> {
     pub fn next(&mut self) -> Option<anyhow::Result<RecordBatch>> {
         match self.context.wait_for(&self.batches) {
-            Ok(Some(Some(batch))) => Some(batch.map_err(|error| exit::server(error, &self.text))),
+            Ok(Some(Some(batch))) => Some(batch.map_err(|error| self.reason(error))),
             Ok(Some(None)) => None,
             Ok(None) => Some(Err(anyhow::anyhow!("the client has failed"))),
             Err(interrupted) => Some(Err(interrupted)),

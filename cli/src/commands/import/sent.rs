@@ -92,10 +92,12 @@ fn sent(
     thread::spawn(move || {
         let params: Vec<_> = params.iter().map(|(n, v)| (*n, v.as_str())).collect();
         let answered = client.import(&params, files);
-        let give = |line: Result<ImportLine, ClientError>| give.send(line).is_ok();
         match answered {
-            Err(error) => drop(give(Err(error))),
-            Ok(lines) => lines.for_each(|line| drop(give(line))),
+            Err(error) => {
+                // Nobody waits for it after Ctrl-C.
+                let _ = give.send(Err(error));
+            }
+            Ok(mut lines) => while lines.next().is_some_and(|line| give.send(line).is_ok()) {},
         }
     });
     let mut progress = Progress::new(context.terminal);
